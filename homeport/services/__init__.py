@@ -1,0 +1,1 @@
+"""What runs: catalogue, sources, drivers, deployments, health, logs, exposure."""

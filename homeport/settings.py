@@ -1,0 +1,156 @@
+"""Every setting in one file: its name, default, meaning, and where its value came from.
+
+Order, the first wins: command line, environment (`HOMEPORT_<NAME>`), `homeport.toml` in the data directory, default.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+
+def default_data_dir() -> Path:
+    """`/var/lib/homeport` for root, else `homeport` in the user's data directory."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/homeport")
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "homeport"
+
+
+class Settings(BaseModel):
+    """Durations are seconds and sizes carry their unit in the name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data_dir: Path = Field(default_factory=default_data_dir, description="Where everything is kept.")
+    bind: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 serves the network.")
+    port: int = Field(
+        8443, ge=0, le=65535, description="The one TLS port: portal, apps and tunnels. 0 picks a free one."
+    )
+    domain: str = Field("localhost", description="The portal's host name; an app lives at <name>.<domain>.")
+    database_url: str = Field("", description="PostgreSQL URL; empty means SQLite in the data directory.")
+    log_level: str = Field("info", description="debug, info, warning or error.")
+    session_hours: int = Field(168, ge=1, le=8760, description="How long a sign-in lasts.")
+    outbound_allow: tuple[str, ...] = Field(
+        (),
+        description="Networks (CIDR) that users may make the portal connect to although they are private or loopback.",
+    )
+    git_allow_http: bool = Field(
+        False, description="Also accept http:// repositories; https:// only otherwise."
+    )
+    clone_limit_mb: int = Field(500, ge=1, description="Largest clone or unpacked upload.")
+    upload_limit_mb: int = Field(200, ge=1, description="Largest uploaded archive.")
+    fetch_timeout: int = Field(120, ge=1, description="Longest fetch of a source.")
+    build_timeout: int = Field(900, ge=1, description="Longest build of one release.")
+    build_parallel: int = Field(2, ge=1, le=64, description="Builds at the same time.")
+    gate_timeout: int = Field(60, ge=1, description="Longest wait for a new release to become healthy.")
+    drain_timeout: int = Field(30, ge=0, description="Longest wait for requests in flight at a switch.")
+    stop_grace: int = Field(10, ge=0, le=120, description="Time between SIGTERM and SIGKILL.")
+    keep_releases: int = Field(5, ge=1, le=100, description="Releases of a service kept for rollback.")
+    app_memory_mb: int = Field(512, ge=16, description="Memory limit of an app that names none.")
+    app_cpu: float = Field(1.0, gt=0, description="CPU limit, in cores, of an app that names none.")
+    app_log_mb: int = Field(
+        10, ge=1, description="Size at which an app's log file is rotated; three are kept."
+    )
+    app_port_first: int = Field(20000, ge=1024, le=65000, description="First local port handed to apps.")
+    app_port_last: int = Field(29999, ge=1024, le=65535, description="Last local port handed to apps.")
+    proxy_connect_timeout: int = Field(5, ge=1, description="Longest wait for an app to accept a connection.")
+    proxy_response_timeout: int = Field(
+        60, ge=1, description="Longest wait for an app's first byte of a response."
+    )
+
+    @field_validator("outbound_allow", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return (
+            tuple(part.strip() for part in value.split(",") if part.strip())
+            if isinstance(value, str)
+            else value
+        )
+
+    @field_validator("outbound_allow")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(ip_network(part)) for part in value)
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @property
+    def base_url(self) -> str:
+        """The portal's own address, without a slash at the end."""
+        return f"https://{self.domain}{self.port_suffix}"
+
+    @property
+    def port_suffix(self) -> str:
+        """`:8443`, or nothing on 443."""
+        return "" if self.port == 443 else f":{self.port}"
+
+    def app_url(self, name: str) -> str:
+        """The address of the app called `name`."""
+        return f"https://{name}.{self.domain}{self.port_suffix}"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row of `homeport config`."""
+
+    name: str
+    value: object
+    source: str
+    description: str
+
+
+class SettingsInvalid(Exception):
+    """A value does not fit; the message names each setting, its source and the reason."""
+
+
+def load(
+    overrides: Mapping[str, Any] | None = None, env: Mapping[str, str] | None = None
+) -> tuple[Settings, list[Setting]]:
+    """Settings and where each came from. Raises SettingsInvalid."""
+    env = os.environ if env is None else env
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+
+    def take(layer: Mapping[str, Any], source: str) -> None:
+        for name, value in layer.items():
+            if value is not None and name not in values:
+                values[name] = value
+                sources[name] = source
+
+    take(overrides or {}, "command line")
+    from_env = {
+        name: env[f"HOMEPORT_{name.upper()}"]
+        for name in Settings.model_fields
+        if f"HOMEPORT_{name.upper()}" in env
+    }
+    for name, value in from_env.items():
+        take({name: value}, f"environment HOMEPORT_{name.upper()}")
+    file = Path(values.get("data_dir") or default_data_dir()).expanduser() / "homeport.toml"
+    if file.is_file():
+        try:
+            take(tomllib.loads(file.read_text()), str(file))
+        except tomllib.TOMLDecodeError as problem:
+            raise SettingsInvalid(f"{file} is not valid TOML: {problem}") from problem
+    try:
+        settings = Settings(**values)
+    except ValidationError as problem:
+        lines = [
+            f"{'.'.join(map(str, error['loc']))} ({sources.get(str(error['loc'][0]), 'default')}): {error['msg']}"
+            for error in problem.errors()
+        ]
+        raise SettingsInvalid("\n".join(lines)) from problem
+    rows = [
+        Setting(name, getattr(settings, name), sources.get(name, "default"), field.description or "")
+        for name, field in Settings.model_fields.items()
+    ]
+    return settings, rows
