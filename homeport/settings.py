@@ -41,9 +41,7 @@ class Settings(BaseModel):
         (),
         description="Networks (CIDR) that users may make the portal connect to although they are private or loopback.",
     )
-    git_allow_http: bool = Field(
-        False, description="Also accept http:// repositories; https:// only otherwise."
-    )
+    git_allow_http: bool = Field(False, description="Also accept http:// repositories; https:// only otherwise.")
     clone_limit_mb: int = Field(500, ge=1, description="Largest clone or unpacked upload.")
     upload_limit_mb: int = Field(200, ge=1, description="Largest uploaded archive.")
     fetch_timeout: int = Field(120, ge=1, description="Longest fetch of a source.")
@@ -55,24 +53,16 @@ class Settings(BaseModel):
     keep_releases: int = Field(5, ge=1, le=100, description="Releases of a service kept for rollback.")
     app_memory_mb: int = Field(512, ge=16, description="Memory limit of an app that names none.")
     app_cpu: float = Field(1.0, gt=0, description="CPU limit, in cores, of an app that names none.")
-    app_log_mb: int = Field(
-        10, ge=1, description="Size at which an app's log file is rotated; three are kept."
-    )
+    app_log_mb: int = Field(10, ge=1, description="Size at which an app's log file is rotated; three are kept.")
     app_port_first: int = Field(20000, ge=1024, le=65000, description="First local port handed to apps.")
     app_port_last: int = Field(29999, ge=1024, le=65535, description="Last local port handed to apps.")
     proxy_connect_timeout: int = Field(5, ge=1, description="Longest wait for an app to accept a connection.")
-    proxy_response_timeout: int = Field(
-        60, ge=1, description="Longest wait for an app's first byte of a response."
-    )
+    proxy_response_timeout: int = Field(60, ge=1, description="Longest wait for an app's first byte of a response.")
 
     @field_validator("outbound_allow", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
-        return (
-            tuple(part.strip() for part in value.split(",") if part.strip())
-            if isinstance(value, str)
-            else value
-        )
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @field_validator("outbound_allow")
     @classmethod
@@ -129,9 +119,7 @@ def load(
 
     take(overrides or {}, "command line")
     from_env = {
-        name: env[f"HOMEPORT_{name.upper()}"]
-        for name in Settings.model_fields
-        if f"HOMEPORT_{name.upper()}" in env
+        name: env[f"HOMEPORT_{name.upper()}"] for name in Settings.model_fields if f"HOMEPORT_{name.upper()}" in env
     }
     for name, value in from_env.items():
         take({name: value}, f"environment HOMEPORT_{name.upper()}")

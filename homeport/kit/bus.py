@@ -13,7 +13,7 @@ log = structlog.get_logger()
 
 
 class Bus:
-    """In-process delivery, in order, on the event loop's thread. A handler that fails is logged and hurts nobody else."""
+    """In-process delivery, in order, on the event loop's thread. A handler that fails is logged and hurts no other."""
 
     def __init__(self) -> None:
         self._handlers: dict[type, list[Callable[[Any], None]]] = defaultdict(list)

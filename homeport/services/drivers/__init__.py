@@ -68,7 +68,7 @@ class Observation:
 
 @dataclass(frozen=True)
 class Usage:
-    """CPU in cores over the time since the previous call (0.0 on the first), memory in bytes, over the whole process tree."""
+    """CPU in cores since the previous call (0.0 on the first), memory in bytes; both over the whole process tree."""
 
     cpu: float
     memory_bytes: int
