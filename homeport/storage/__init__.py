@@ -1,0 +1,7 @@
+"""The database: engine, sessions, tables' base, migrations, durable work."""
+
+from homeport.storage.database import Database
+from homeport.storage.durable import Durable, Step, Workflow
+from homeport.storage.tables import Base, Instant, Json
+
+__all__ = ["Base", "Database", "Durable", "Instant", "Json", "Step", "Workflow"]
