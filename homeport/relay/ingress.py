@@ -1,0 +1,261 @@
+"""One TLS port: accept, peek at the ClientHello, hand the untouched socket to whoever owns the name."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import ipaddress
+import re
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import structlog
+
+from homeport.wire.client_hello import MAX_HELLO_BYTES, ClientHello, ClientHelloReader, Malformed, NotTls
+
+log = structlog.get_logger()
+
+ACCEPTS_A_TURN = 64  # then the event loop sees to the others
+PAUSE_WITHOUT_DESCRIPTORS = 0.5  # seconds
+MAX_PLAIN_HEAD_BYTES = 8 * 1024
+_OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+_PLAIN_LINE = re.compile(rb"[A-Z]{1,20} (/[\x21-\x7e]*) HTTP/1\.[01]\r?\n")
+_PLAIN_HOST = re.compile(
+    rb"\r?\nhost:[ \t]*([a-z0-9.-]{1,253}(?::\d{1,5})?|\[[0-9a-f:.]{2,45}\](?::\d{1,5})?)[ \t]*\r?\n", re.I
+)
+
+
+class Handler(Protocol):
+    """Owns the connections of some names."""
+
+    async def handle(self, sock: socket.socket, address: Any, name: str | None, /) -> None:
+        """Take over `sock`: non-blocking, not a byte read, Nagle off. `name` is what the client asked for, None if
+        nothing. Returns once the connection has an owner of its own (after a handshake, not at its end). On any
+        exception the ingress closes the socket; OSError, ssl.SSLError and TimeoutError are the peer's affair."""
+        ...
+
+
+class TlsHandler:
+    """Ends TLS here and gives each connection to a protocol of its own."""
+
+    def __init__(
+        self,
+        context_for: Callable[[str | None], ssl.SSLContext],
+        protocol: Callable[[str | None], asyncio.Protocol],
+        *,
+        handshake_timeout: float = 10.0,
+    ) -> None:
+        self._context_for = context_for
+        self._protocol = protocol
+        self._handshake_timeout = handshake_timeout
+
+    async def handle(self, sock: socket.socket, _address: Any, name: str | None, /) -> None:
+        await asyncio.get_running_loop().connect_accepted_socket(
+            lambda: self._protocol(name),
+            sock,
+            ssl=self._context_for(name),
+            ssl_handshake_timeout=self._handshake_timeout,
+            ssl_shutdown_timeout=2.0,
+        )
+
+
+class Ingress:
+    """Listens, and dispatches each connection by the name in its ClientHello.
+
+    `find(name)` returns the owner of a name (None as name: the client sent none, as for an IP address), or None to
+    close. A plain HTTP request is answered 308 to https on the same host. A connection is pending until its handler
+    returns: of more than `pending_limit` the oldest is cut, and an address with `pending_per_address` gets no further
+    one until some are through.
+    """
+
+    def __init__(
+        self,
+        find: Callable[[str | None], Handler | None],
+        *,
+        hello_timeout: float = 10.0,
+        pending_limit: int = 1024,
+        pending_per_address: int = 256,
+    ) -> None:
+        self._find = find
+        self._hello_timeout = hello_timeout
+        self._pending_limit = pending_limit
+        self._pending_per_address = pending_per_address
+        self._listeners: list[socket.socket] = []
+        self._pending: dict[asyncio.Task[None], str] = {}  # in order of arrival; the value is the source
+        self._sources: Counter[str] = Counter()
+        self._resume: asyncio.TimerHandle | None = None
+
+    @property
+    def pending(self) -> int:
+        """Connections that are not through their handshake."""
+        return len(self._pending)
+
+    async def open(self, host: str, port: int) -> int:
+        """Listen on `host`, and return the port (0 picks one). 127.0.0.1 and localhost also listen on ::1 where there
+        is IPv6; :: also listens on IPv4. Raises OSError when the address is taken."""
+        hosts = {"localhost": ["127.0.0.1", "::1"], "127.0.0.1": ["127.0.0.1", "::1"]}.get(host, [host])
+        first = self._listen(hosts[0], port)
+        port = int(first.getsockname()[1])
+        for other in hosts[1:]:
+            try:
+                self._listen(other, port)
+            except OSError as problem:
+                log.info("not listening there", host=other, port=port, reason=problem.strerror)
+        self._accept_on()
+        return port
+
+    async def close(self, timeout: float = 5.0) -> None:
+        """Stop accepting, let pending handshakes finish for `timeout` seconds, cut the rest. Connections that are with
+        their handler are the handler's to end."""
+        self._accept_off()
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()
+        if self._pending:
+            _, late = await asyncio.wait(list(self._pending), timeout=timeout)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
+
+    def _listen(self, host: str, port: int) -> socket.socket:
+        address = ipaddress.ip_address(host)
+        listener = socket.create_server(
+            (host, port),
+            family=socket.AF_INET6 if address.version == 6 else socket.AF_INET,
+            backlog=1024,
+            dualstack_ipv6=address.version == 6 and address.is_unspecified,
+        )
+        listener.setblocking(False)
+        self._listeners.append(listener)
+        return listener
+
+    def _accept_on(self) -> None:
+        self._resume = None
+        loop = asyncio.get_running_loop()
+        for listener in self._listeners:
+            loop.add_reader(listener.fileno(), self._accept, listener)
+
+    def _accept_off(self) -> None:
+        loop = asyncio.get_running_loop()
+        for listener in self._listeners:
+            loop.remove_reader(listener.fileno())
+        if self._resume is not None:
+            self._resume.cancel()
+            self._resume = None
+
+    def _accept(self, listener: socket.socket) -> None:
+        for _ in range(ACCEPTS_A_TURN):
+            try:
+                sock, address = listener.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as problem:
+                if problem.errno not in _OUT_OF_RESOURCES:
+                    continue  # the peer was gone before it was accepted: accept(2) asks to treat these as retry
+                log.error("cannot accept: out of resources", reason=problem.strerror, pending=len(self._pending))
+                self._accept_off()
+                self._resume = asyncio.get_running_loop().call_later(PAUSE_WITHOUT_DESCRIPTORS, self._accept_on)
+                return
+            sock.setblocking(False)
+            self._begin(sock, address)
+
+    def _begin(self, sock: socket.socket, address: Any) -> None:
+        source = str(address[0])
+        if self._sources[source] >= self._pending_per_address:
+            log.warning("too many pending connections from one address", address=source)
+            sock.close()
+            return
+        if len(self._pending) >= self._pending_limit:
+            # A hello comes within a round trip: the oldest is the least likely to be honest.
+            next(iter(self._pending)).cancel()
+        self._sources[source] += 1
+        task = asyncio.get_running_loop().create_task(self._serve(sock, address), name=f"ingress {source}")
+        self._pending[task] = source
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        source = self._pending.pop(task)
+        self._sources[source] -= 1
+        if not self._sources[source]:
+            del self._sources[source]
+        if not task.cancelled() and (problem := task.exception()) is not None:
+            log.error("a handler failed", exc_info=problem, address=source)
+
+    async def _serve(self, sock: socket.socket, address: Any) -> None:
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            async with asyncio.timeout(self._hello_timeout):
+                hello = await self._peek(sock)
+                if isinstance(hello, NotTls):
+                    await self._redirect(sock)
+            if isinstance(hello, ClientHello):
+                handler = self._find(hello.server_name)
+                if handler is not None:
+                    await handler.handle(sock, address, hello.server_name)
+                    return
+            elif isinstance(hello, Malformed):
+                log.debug("closed: not a hello", address=address[0], reason=hello.reason)
+        except (OSError, ssl.SSLError, TimeoutError) as problem:
+            log.debug("closed before the handshake ended", address=address[0], reason=str(problem) or "too slow")
+        except BaseException:
+            sock.close()
+            raise
+        sock.close()
+
+    async def _peek(self, sock: socket.socket) -> ClientHello | NotTls | Malformed:
+        reader = ClientHelloReader()
+        await _readable(sock)
+        while True:
+            seen = sock.recv(MAX_HELLO_BYTES, socket.MSG_PEEK)
+            if len(seen) <= reader.received:
+                return Malformed("the peer closed")
+            result = reader.receive(seen[reader.received :])
+            if result is not None:
+                # What was peeked is still there: without this the next owner would wait for more than that.
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+                return result
+            # Bytes that were peeked keep the socket readable: ask to be woken by more than these only.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, len(seen) + 1)
+            await _readable(sock)
+
+    async def _redirect(self, sock: socket.socket) -> None:
+        """Answer a plain HTTP request with its https address; the port is the same."""
+        head = b""
+        loop = asyncio.get_running_loop()
+        while b"\r\n\r\n" not in head and b"\n\n" not in head:
+            data = await loop.sock_recv(sock, 4096)
+            head += data
+            if not data or len(head) > MAX_PLAIN_HEAD_BYTES or not head[:1].isupper():
+                return
+        line, host = _PLAIN_LINE.match(head), _PLAIN_HOST.search(head)
+        if line is None or host is None:
+            return
+        location = b"https://" + host[1] + line[1]
+        answer = b"HTTP/1.1 308 Permanent Redirect\r\nLocation: %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        await loop.sock_sendall(sock, answer % location)
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_WR)
+        # Closing with unread bytes would reset the connection, and the answer with it.
+        for _ in range(16):
+            if not await loop.sock_recv(sock, 4096):
+                return
+
+
+async def _readable(sock: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+
+    def wake() -> None:
+        if not ready.done():
+            ready.set_result(None)
+
+    loop.add_reader(sock.fileno(), wake)
+    try:
+        await ready
+    finally:
+        loop.remove_reader(sock.fileno())
