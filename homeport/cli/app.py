@@ -1,0 +1,61 @@
+"""All verbs, in the order in which the help shows them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from homeport import __version__
+from homeport.cli import deploy, events, jobs, login, logs, machine, services, templates
+
+app = typer.Typer(
+    name="homeport",
+    help="One self-hosted portal for everything you run.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+_APPS, _DEPLOYS, _PORTAL = "Apps", "Deploys", "The portal"
+
+for verb, panel in (
+    (deploy.deploy, _APPS),
+    (services.services, _APPS),
+    (logs.logs, _APPS),
+    (services.start, _APPS),
+    (services.stop, _APPS),
+    (services.restart, _APPS),
+    (services.rm, _APPS),
+    (services.redeploy, _DEPLOYS),
+    (services.rollback, _DEPLOYS),
+    (services.releases, _DEPLOYS),
+    (jobs.jobs, _DEPLOYS),
+    (events.events, _DEPLOYS),
+    (templates.templates, _DEPLOYS),
+    (login.login, _PORTAL),
+    (login.logout, _PORTAL),
+    (machine.up, _PORTAL),
+    (machine.init, _PORTAL),
+    (machine.config, _PORTAL),
+    (machine.password, _PORTAL),
+    (machine.openapi, _PORTAL),
+    (machine.version, _PORTAL),
+):
+    app.command(rich_help_panel=panel)(verb)
+
+
+def _version(*, asked: bool) -> None:
+    if asked:
+        typer.echo(f"homeport {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=lambda asked: _version(asked=asked), is_eager=True, help="The version."),
+    ] = False,
+) -> None:
+    """One self-hosted portal for everything you run: deploy it, watch it, put it on the internet."""

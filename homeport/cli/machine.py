@@ -1,0 +1,131 @@
+"""The verbs for the machine that the portal runs on."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from homeport.cli.options import DataDir, Json
+
+Bind = Annotated[
+    str | None, typer.Option("--bind", help="Address to listen on; 0.0.0.0 serves the network.", show_default=False)
+]
+Port = Annotated[
+    int | None,
+    typer.Option("--port", min=0, max=65535, help="The one TLS port; 0 picks a free one.", show_default=False),
+]
+Domain = Annotated[
+    str | None,
+    typer.Option("--domain", help="The portal's host name; an app lives at <name>.<domain>.", show_default=False),
+]
+LogLevel = Annotated[str | None, typer.Option("--log-level", help="debug, info, warning or error.", show_default=False)]
+
+
+def up(
+    data_dir: DataDir = None,
+    bind: Bind = None,
+    port: Port = None,
+    domain: Domain = None,
+    log_level: LogLevel = None,
+    json: Json = False,
+) -> None:
+    """Serve the portal here until Ctrl-C; the first start sets everything up."""
+    from homeport.cli.serve import serve
+
+    settings, _ = _settings(data_dir=data_dir, bind=bind, port=port, domain=domain, log_level=log_level)
+    serve(settings, as_json=json)
+
+
+def init(data_dir: DataDir = None, domain: Domain = None, json: Json = False) -> None:
+    """Set everything up without serving: data directory, keys, CA, database, administrator."""
+    from homeport.cli.serve import prepare
+
+    settings, _ = _settings(data_dir=data_dir, domain=domain)
+    prepare(settings, as_json=json)
+
+
+def config(data_dir: DataDir = None, json: Json = False) -> None:
+    """Show each setting, its value and where it came from."""
+    from homeport.cli.output import print_json, print_table
+
+    _, rows = _settings(data_dir=data_dir)
+    shown = [(row.name, _shown(row.name, row.value), row.source, row.description) for row in rows]
+    if json:
+        names = ("name", "value", "source", "description")
+        return print_json([dict(zip(names, row, strict=True)) for row in shown])
+    cells = ((name, _plain(value), source, description) for name, value, source, description in shown)
+    return print_table(("setting", "value", "source", "meaning"), cells, empty="There are no settings.")
+
+
+def password(
+    username: Annotated[str, typer.Argument(help="Whose password.")] = "admin",
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Give an account of this machine's portal a new password, and end its sessions."""
+    from homeport.cli.output import print_json
+    from homeport.cli.serve import reset_password
+
+    settings, _ = _settings(data_dir=data_dir or _last_data_dir())
+    fresh = reset_password(settings, username)
+    if json:
+        print_json({"username": username, "password": fresh})
+    else:
+        sys.stdout.write(f"The new password of {username} is {fresh}\n")
+
+
+def openapi() -> None:
+    """Print the API's OpenAPI document (JSON); needs no running portal."""
+    from homeport.cli.output import print_json
+    from homeport.cli.serve import openapi_document
+
+    print_json(openapi_document())
+
+
+def version(json: Json = False) -> None:
+    """Print the version."""
+    from homeport import __version__
+    from homeport.cli.output import print_json
+
+    if json:
+        print_json({"version": __version__})
+    else:
+        sys.stdout.write(f"{__version__}\n")
+
+
+def _settings(**overrides: Any) -> Any:
+    """Settings and their rows. Raises UsageWrong for values that do not fit."""
+    from homeport.cli.problems import UsageWrong
+    from homeport.settings import SettingsInvalid, load
+
+    try:
+        return load({name: value for name, value in overrides.items() if value is not None})
+    except SettingsInvalid as invalid:
+        raise UsageWrong(str(invalid)) from invalid
+
+
+def _last_data_dir() -> Path | None:
+    """The data directory of the portal that was started here last, if the shell talks to that one."""
+    from homeport.cli.credentials import Credentials
+
+    credentials = Credentials()
+    known = credentials.find(credentials.current)
+    return Path(known.data_dir) if known and known.data_dir else None
+
+
+def _shown(name: str, value: object) -> object:
+    """A setting's value as JSON knows it, without the password that a database URL holds."""
+    if name == "database_url" and value:
+        from sqlalchemy import make_url
+
+        return make_url(str(value)).render_as_string(hide_password=True)
+    if isinstance(value, tuple):
+        return list(value)
+    return str(value) if isinstance(value, Path) else value
+
+
+def _plain(value: object) -> object:
+    return ", ".join(map(str, value)) if isinstance(value, list) else value
