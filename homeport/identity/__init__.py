@@ -1,0 +1,205 @@
+"""Who: users, credentials, roles, set-up.
+
+Owns the tables users, sessions, api_keys and onboarding. Publishes `events.CredentialEnded`. Hears nothing.
+Routes are in `identity.http`, together with `require`, which every route of the portal needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+from starlette.requests import HTTPConnection
+from starlette.websockets import WebSocket
+
+from homeport.identity import store
+from homeport.identity.access import ANONYMOUS, Actor, Owned, Role, Verb, allowed
+from homeport.identity.api_keys import ApiKeys, looks_like_a_key
+from homeport.identity.cache import SECONDS, CredentialCache
+from homeport.identity.credentials import Passwords, new_password
+from homeport.identity.events import CredentialEnded
+from homeport.identity.models import User
+from homeport.identity.onboarding import OnboardingGate, OnboardingStatus
+from homeport.identity.origin import is_own_origin, needs_origin
+from homeport.identity.problems import InvalidCredentials, OriginRefused, Unauthenticated, UserNotFound
+from homeport.identity.sessions import Sessions, SignIn
+from homeport.identity.sockets import OpenSockets, Socket
+from homeport.identity.throttle import Throttle
+from homeport.kit.bus import Bus
+from homeport.kit.clock import Clock
+from homeport.kit.ids import new_id
+from homeport.storage import Database
+
+__all__ = ["ANONYMOUS", "COOKIE", "Actor", "Identity", "Owned", "Role", "SignIn", "Socket", "Verb", "allowed"]
+
+COOKIE = "__Host-homeport_session"
+ADMINISTRATOR = "admin"
+UPKEEP_SECONDS = 60.0
+
+
+class Identity:
+    """Built once. `open()` before use, `run()` in a task of its own, `close()` at the end."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        bus: Bus,
+        *,
+        key_dir: Path,
+        base_url: Callable[[], str],
+        session_length: timedelta,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._bus = bus
+        self._base_url = base_url
+        self._cache = CredentialCache(clock)
+        self._passwords = Passwords()
+        self._throttle = Throttle(clock)
+        self._sessions = Sessions(database, clock, self._cache, key_dir, session_length)
+        self.api_keys = ApiKeys(database, clock, self._cache)
+        self.onboarding = OnboardingGate(database)
+        self.sockets = OpenSockets(clock)
+
+    async def open(self) -> None:
+        """Read or make the key that signs sessions."""
+        await self._sessions.open()
+
+    async def close(self) -> None:
+        self.sockets.end_all()
+        await self.api_keys.write_last_uses()
+
+    async def run(self) -> None:
+        """Upkeep, until cancelled: sockets whose credential another process ended, last uses, expired sessions."""
+        since = 0.0
+        while True:
+            await self._clock.sleep(SECONDS)
+            await self.end_stale_sockets()
+            since += SECONDS
+            if since >= UPKEEP_SECONDS:
+                since = 0.0
+                await self.api_keys.write_last_uses()
+                async with self._database.write() as db:
+                    await store.delete_expired_sessions(db, self._clock.now())
+
+    async def ensure_administrator(self) -> str | None:
+        """Make the administrator if there is none; the password, which exists nowhere else. None if there was one."""
+        async with self._database.read() as db:
+            if await store.has_user_with_role(db, Role.ADMIN):
+                return None
+        password = new_password()
+        hashed = await self._passwords.hash(password)
+        now = self._clock.now()
+        async with self._database.write() as db:
+            if await store.has_user_with_role(db, Role.ADMIN):
+                return None
+            db.add(
+                User(
+                    id=new_id("usr"),
+                    username=ADMINISTRATOR,
+                    email=None,
+                    name="Administrator",
+                    role=Role.ADMIN,
+                    customer_id=None,
+                    password_hash=hashed,
+                    created_at=now,
+                    updated_at=now,
+                )
+            )
+            await store.set_onboarding_status(db, OnboardingStatus.COMPLETE, now)
+        return password
+
+    async def reset_password(self, username: str) -> str:
+        """A new random password for a user, who is signed out everywhere. Raises UserNotFound."""
+        password = new_password()
+        hashed = await self._passwords.hash(password)
+        async with self._database.write() as db:
+            user = await store.find_user_by_login(db, username.lower())
+            if user is None:
+                raise UserNotFound(f"There is no user {username!r}.")
+            await store.set_password(db, user.id, hashed, self._clock.now())
+            ended = await store.delete_sessions_of(db, user.id)
+        for session_id in ended:
+            self._ended(session_id, user.id)
+        return password
+
+    async def sign_in(self, login: str, password: str, *, address: str, user_agent: str | None = None) -> SignIn:
+        """A session for a user name or e-mail address. Raises InvalidCredentials or TooManyAttempts."""
+        login = login.strip().lower()
+        with self._throttle.attempt(login, address):
+            async with self._database.read() as db:
+                user = await store.find_user_by_login(db, login)
+            if not await self._passwords.verify(password, user.password_hash if user else None) or user is None:
+                self._throttle.failed(login, address)
+                raise InvalidCredentials("The name or the password is wrong.")
+        self._throttle.succeeded(login, address)
+        if self._passwords.is_outdated(user.password_hash):
+            hashed = await self._passwords.hash(password)
+            async with self._database.write() as db:
+                await store.set_password(db, user.id, hashed, self._clock.now())
+        return await self._sessions.begin(user, address=address, user_agent=user_agent)
+
+    async def sign_out(self, actor: Actor) -> None:
+        """End the session in use; nothing for an API key."""
+        if actor.kind == "user" and actor.credential_id:
+            await self._sessions.end(actor.credential_id)
+            self._ended(actor.credential_id, actor.id)
+
+    async def revoke_api_key(self, actor: Actor, key_id: str) -> None:
+        """Raises ApiKeyNotFound."""
+        await self.api_keys.revoke(key_id, actor.id)
+        self._ended(key_id, actor.id)
+
+    async def user_of(self, actor: Actor) -> User:
+        """The user behind a session or key. Raises UserNotFound."""
+        async with self._database.read() as db:
+            user = await store.find_user(db, actor.id)
+        if user is None:
+            raise UserNotFound("This account is gone.")
+        return user
+
+    async def authenticate(self, connection: HTTPConnection) -> Actor:
+        """Who asks: by bearer token or key, by `?token=` on a WebSocket, else by cookie. One query at most.
+
+        Raises Unauthenticated, and OriginRefused for a cookie that another site's page sent.
+        """
+        scheme, _, presented = connection.headers.get("authorization", "").partition(" ")
+        token = presented.strip() if scheme.lower() == "bearer" else ""
+        if not token and connection.scope["type"] == "websocket":
+            token = connection.query_params.get("token", "")
+        if not token:
+            token = connection.cookies.get(COOKIE, "")
+            if token and needs_origin(connection):
+                self.refuse_other_sites(connection)
+        if not token:
+            raise Unauthenticated("Sign in, or send an API key as a bearer token.")
+        actor = await (self.api_keys.find(token) if looks_like_a_key(token) else self._sessions.find(token))
+        if actor is None:
+            raise Unauthenticated("This session or API key is unknown, expired or revoked.")
+        return actor
+
+    def refuse_other_sites(self, connection: HTTPConnection) -> None:
+        """Raises OriginRefused when a page of another site made this request."""
+        if not is_own_origin(connection, self._base_url):
+            raise OriginRefused("This request did not come from a page of this portal.")
+
+    def socket(self, websocket: WebSocket, actor: Actor) -> Socket:
+        """`async with identity.socket(websocket, actor) as socket:` accepts it and watches over it."""
+        return Socket(websocket, actor, self.sockets)
+
+    async def end_stale_sockets(self) -> None:
+        """End sockets whose credential is gone from the database, whoever deleted it."""
+        credentials = self.sockets.credentials()
+        if not credentials:
+            return
+        async with self._database.read() as db:
+            existing = await store.existing_credentials(db, credentials, self._clock.now())
+        for credential_id in credentials - existing:
+            self.sockets.end_credential(credential_id)
+
+    def _ended(self, credential_id: str, user_id: str) -> None:
+        self._cache.forget(credential_id)
+        self.sockets.end_credential(credential_id)
+        self._bus.publish(CredentialEnded(credential_id, user_id))

@@ -1,0 +1,190 @@
+"""Routes of identity, and what every other route needs: `require(verb)` and `CurrentActor`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, cast
+
+from fastapi import APIRouter, Depends, Request, Response
+from starlette.requests import HTTPConnection
+
+from homeport import __version__
+from homeport.identity import COOKIE, Identity, schemas
+from homeport.identity.access import ANONYMOUS, BEFORE_SET_UP, Actor, Verb, allowed, verbs_of
+from homeport.identity.api_keys import PREFIX, NewKey
+from homeport.identity.models import ApiKey, User
+from homeport.identity.problems import Forbidden
+from homeport.settings import Settings
+
+_ACTOR = "homeport.actor"
+
+
+def identity_of(connection: HTTPConnection) -> Identity:
+    """The portal's Identity; web/app.py puts it into the application's state."""
+    return cast(Identity, connection.app.state.identity)
+
+
+class Guard:
+    """Asked before a route's handler: set-up complete, signed in, allowed."""
+
+    def __init__(self, verb: Verb) -> None:
+        self.verb = verb
+
+    async def __call__(self, connection: HTTPConnection) -> None:
+        identity = identity_of(connection)
+        if self.verb not in BEFORE_SET_UP:
+            await identity.onboarding.require_complete()
+        if self.verb is Verb.PUBLIC:
+            connection.scope[_ACTOR] = ANONYMOUS
+            return
+        actor = await identity.authenticate(connection)
+        if not allowed(actor, self.verb):
+            raise Forbidden(
+                f"Your role ({actor.role}) may not do this.",
+                details={"required": self.verb, "role": actor.role},
+            )
+        connection.scope[_ACTOR] = actor
+
+
+def require(verb: Verb) -> Any:
+    """Declares what a route does: `@router.get(path, dependencies=[require(Verb.SERVICES_READ)])`, WebSockets too."""
+    return Depends(Guard(verb))
+
+
+def _current_actor(connection: HTTPConnection) -> Actor:
+    return cast(Actor, connection.scope[_ACTOR])
+
+
+async def _actor_dependency(connection: HTTPConnection) -> Actor:
+    return _current_actor(connection)
+
+
+CurrentActor = Annotated[Actor, Depends(_actor_dependency)]
+
+
+def routes(identity: Identity, settings: Settings) -> list[APIRouter]:
+    """The routers of this part."""
+    return [_auth(identity), _api_keys(identity), _api_keys_v1(identity), _portal(identity, settings)]
+
+
+def _auth(identity: Identity) -> APIRouter:
+    router = APIRouter(prefix="/api/auth", tags=["identity"])
+
+    @router.post("/login", dependencies=[require(Verb.PUBLIC)])
+    async def login(body: schemas.Credentials, request: Request, response: Response) -> schemas.Token:
+        """Sign in. The session comes as a cookie for the browser and as a token for other clients."""
+        if "origin" in request.headers:  # a page of another site must not sign its visitor in as somebody else
+            identity.refuse_other_sites(request)
+        address = request.client.host if request.client else ""
+        agent = request.headers.get("user-agent")
+        session = await identity.sign_in(body.login, body.password, address=address, user_agent=agent)
+        max_age = int(session.lasts.total_seconds())
+        response.set_cookie(COOKIE, session.token, max_age, path="/", secure=True, httponly=True, samesite="strict")
+        response.headers["cache-control"] = "no-store"
+        return schemas.Token(
+            token=session.token, expires_at=session.actor.expires_at, user=_me(session.user, session.actor)
+        )
+
+    @router.post("/logout", dependencies=[require(Verb.ACCOUNT_SELF)])
+    async def logout(actor: CurrentActor, response: Response) -> schemas.Message:
+        """End this session; its token is refused from now on."""
+        await identity.sign_out(actor)
+        response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="strict")
+        return schemas.Message(message="Signed out.")
+
+    @router.get("/me", dependencies=[require(Verb.ACCOUNT_SELF)])
+    async def get_me(actor: CurrentActor) -> schemas.Me:
+        """Who you are, and what you may do."""
+        return _me(await identity.user_of(actor), actor)
+
+    return router
+
+
+def _api_keys(identity: Identity) -> APIRouter:
+    router = APIRouter(prefix="/api/auth/api-keys", tags=["identity"])
+
+    @router.post("", status_code=201, dependencies=[require(Verb.ACCOUNT_KEYS)])
+    async def create_api_key(body: schemas.NewApiKey, actor: CurrentActor, response: Response) -> schemas.ApiKeyCreated:
+        """A new API key. `key` is shown this once."""
+        response.headers["cache-control"] = "no-store"
+        created = await identity.api_keys.create(actor, body.name, body.expires_at, body.role)
+        return schemas.ApiKeyCreated(**_created(created))
+
+    @router.get("", dependencies=[require(Verb.ACCOUNT_KEYS)])
+    async def list_api_keys(actor: CurrentActor) -> schemas.ApiKeyList:
+        """Your API keys, the newest first, without their secrets."""
+        keys = [schemas.ApiKeyRow(**_row(key)) for key in await identity.api_keys.list_for(actor.id)]
+        return schemas.ApiKeyList(data=keys, total=len(keys))
+
+    @router.delete("/{key_id}", status_code=204, dependencies=[require(Verb.ACCOUNT_KEYS)])
+    async def revoke_api_key(key_id: str, actor: CurrentActor) -> None:
+        """Revoke a key: it is refused at once, and its open connections end."""
+        await identity.revoke_api_key(actor, key_id)
+
+    return router
+
+
+def _api_keys_v1(identity: Identity) -> APIRouter:
+    """The same under the newer documentation's path, in camelCase (spec/apps.md B.1)."""
+    router = APIRouter(prefix="/api/v1/api-keys", tags=["identity"])
+
+    @router.post("", status_code=201, dependencies=[require(Verb.ACCOUNT_KEYS)])
+    async def create_api_key_v1(
+        body: schemas.NewApiKey, actor: CurrentActor, response: Response
+    ) -> schemas.ApiKeyCreatedV1:
+        """A new API key. `key` is shown this once."""
+        response.headers["cache-control"] = "no-store"
+        created = await identity.api_keys.create(actor, body.name, body.expires_at, body.role)
+        return schemas.ApiKeyCreatedV1(**_created(created))
+
+    @router.get("", dependencies=[require(Verb.ACCOUNT_KEYS)])
+    async def list_api_keys_v1(actor: CurrentActor) -> schemas.ApiKeyListV1:
+        """Your API keys, the newest first, without their secrets."""
+        keys = [schemas.ApiKeyRowV1(**_row(key)) for key in await identity.api_keys.list_for(actor.id)]
+        return schemas.ApiKeyListV1(data=keys, total=len(keys))
+
+    @router.delete("/{key_id}", status_code=204, dependencies=[require(Verb.ACCOUNT_KEYS)])
+    async def revoke_api_key_v1(key_id: str, actor: CurrentActor) -> None:
+        """Revoke a key."""
+        await identity.revoke_api_key(actor, key_id)
+
+    return router
+
+
+def _portal(identity: Identity, settings: Settings) -> APIRouter:
+    router = APIRouter(prefix="/api", tags=["portal"])
+
+    @router.get("/health", dependencies=[require(Verb.PUBLIC)])
+    async def get_health() -> schemas.Health:
+        """The portal answers."""
+        return schemas.Health(status="ok", version=__version__)
+
+    @router.get("/onboarding/status", dependencies=[require(Verb.PUBLIC)])
+    async def get_onboarding_status(request: Request) -> schemas.OnboardingState:
+        """How far set-up has come: FRESH or COMPLETE."""
+        server = request.scope.get("server")
+        status = await identity.onboarding.status()
+        return schemas.OnboardingState(status=status, domain=settings.domain, ip=server[0] if server else None)
+
+    return router
+
+
+def _me(user: User, actor: Actor) -> schemas.Me:
+    return schemas.Me(
+        id=user.id,
+        username=user.username,
+        name=user.name,
+        email=user.email,
+        role=actor.role,
+        customer_id=user.customer_id,
+        created_at=user.created_at,
+        verbs=verbs_of(actor),
+    )
+
+
+def _row(key: ApiKey) -> dict[str, Any]:
+    names = ("id", "name", "role", "created_at", "expires_at", "last_used_at")
+    return {"prefix": f"{PREFIX}{key.lookup}", **{name: getattr(key, name) for name in names}}
+
+
+def _created(new: NewKey) -> dict[str, Any]:
+    return {**_row(new.key), "key": new.secret}

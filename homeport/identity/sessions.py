@@ -1,0 +1,123 @@
+"""Sign-ins: a signed token for the client, a row that makes it revocable."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import jwt
+
+from homeport.identity import store
+from homeport.identity.access import Actor, Role
+from homeport.identity.cache import CredentialCache
+from homeport.identity.models import Session, User
+from homeport.kit.clock import Clock
+from homeport.kit.ids import new_id
+from homeport.kit.sealing import load_keys
+from homeport.storage import Database
+
+KEY_FILE = "session.key"
+ISSUER = AUDIENCE = "homeport"
+_ALGORITHM = "HS256"
+_LONGEST_TOKEN = 1024
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """What a successful sign-in gives: the token is for the client only."""
+
+    token: str
+    lasts: timedelta
+    actor: Actor
+    user: User
+
+
+class Sessions:
+    """Owns the table `sessions` and the key that signs tokens."""
+
+    def __init__(self, database: Database, clock: Clock, cache: CredentialCache, key_dir: Path, length: timedelta):
+        self._database = database
+        self._clock = clock
+        self._cache = cache
+        self._key_file = key_dir / KEY_FILE
+        self._keys: dict[str, bytes] = {}
+        self._length = length
+
+    async def open(self) -> None:
+        """Read or make the signing key. Raises KeyUnreadable."""
+        self._keys = await asyncio.to_thread(load_keys, self._key_file)
+
+    async def begin(self, user: User, *, address: str | None, user_agent: str | None) -> SignIn:
+        """A new session, on disk before its token exists."""
+        now = self._clock.now().replace(microsecond=0)
+        expires_at = now + self._length
+        session = Session(
+            id=new_id("ses"),
+            user_id=user.id,
+            created_at=now,
+            expires_at=expires_at,
+            address=address,
+            user_agent=user_agent[:200] if user_agent else None,
+        )
+        async with self._database.write() as db:
+            db.add(session)
+        claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": user.id, "jti": session.id, "iat": now, "exp": expires_at}
+        key_id = next(iter(self._keys))
+        token = jwt.encode(claims, self._keys[key_id], algorithm=_ALGORITHM, headers={"kid": key_id})
+        return SignIn(token, self._length, _actor(session, user), user)
+
+    async def find(self, token: str) -> Actor | None:
+        """Who the token stands for; None when it is forged, expired or revoked. One query at most."""
+        session_id = self._verified(token)
+        if session_id is None:
+            return None
+        known = self._cache.find(session_id)
+        if known is None:
+            generation = self._cache.generation
+            async with self._database.read() as db:
+                found = await store.find_session(db, session_id, self._clock.now())
+            if found is None:
+                return None
+            known = self._cache.remember(session_id, _actor(*found), b"", generation)
+        expires_at = known.actor.expires_at
+        return known.actor if expires_at and expires_at > self._clock.now() else None
+
+    async def end(self, session_id: str) -> None:
+        async with self._database.write() as db:
+            await store.delete_session(db, session_id)
+
+    def _verified(self, token: str) -> str | None:
+        """The session's id, if the signature and the claims hold. The clock is ours, so `exp` is judged by `find`."""
+        if len(token) > _LONGEST_TOKEN:
+            return None
+        try:
+            key = self._keys.get(jwt.get_unverified_header(token).get("kid", ""))
+            if key is None:
+                return None
+            claims = jwt.decode(
+                token,
+                key,
+                algorithms=[_ALGORITHM],
+                issuer=ISSUER,
+                audience=AUDIENCE,
+                options={"require": ["iss", "aud", "sub", "jti", "exp"], "verify_exp": False, "verify_iat": False},
+            )
+        except jwt.InvalidTokenError:
+            return None
+        if not isinstance(claims["exp"], int) or claims["exp"] <= self._clock.now().timestamp():
+            return None
+        return str(claims["jti"])
+
+
+def _actor(session: Session, user: User) -> Actor:
+    return Actor(
+        id=user.id,
+        kind="user",
+        name=user.username,
+        role=Role(user.role),
+        customer_id=user.customer_id,
+        credential_id=session.id,
+        expires_at=session.expires_at,
+    )
