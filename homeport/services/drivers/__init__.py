@@ -1,6 +1,6 @@
 """The seam between what should run and what runs it.
 
-`ServiceDriver` is the contract; `tests/services/drivers/contract.py` judges every implementation, the fake included.
+`ServiceDriver` is the contract; `tests/services/drivers/test_contract.py` judges every implementation, the fake included.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class ServiceDriver(Protocol):
     - An instance that exits by itself is started again after its back-off, also while the portal is down.
     - `stop` sends SIGTERM to the whole group, waits `grace`, sends SIGKILL, and returns when no process of it is left.
     - After the portal was killed and started, `observe()` lists what runs, and every other method works on it.
-    - `on_change` (given to the constructor) is called on the event loop, within two seconds of a change of state that
+    - `on_change` (given to `open`) is called on the event loop, within two seconds of a change of state that
       nobody asked for.
     """
 
