@@ -18,8 +18,8 @@ from sqlalchemy.engine import make_url
 
 log = structlog.get_logger()
 
-# The version is pinned so that an upgraded portal goes on with what an older one began; steps are idempotent and read
-# their input from our own tables, so a workflow's code may change between its steps.
+# Pinned, so that an upgraded portal goes on with what an older one began: steps are idempotent and read their input
+# from our own tables, so a workflow's code may change between its steps.
 APPLICATION_VERSION = "1"
 RECOVERY_ATTEMPTS = 1_000
 

@@ -1,0 +1,41 @@
+"""Fixtures that every part's tests share: both databases, for real."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from homeport.storage import Database
+from homeport.testing.postgres import PostgresServer, postgres_is_installed
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A PostgreSQL of this test run's own, on a socket in a temporary directory."""
+    if not postgres_is_installed():
+        pytest.skip("PostgreSQL is not installed (Debian package postgresql): `make test` says how")
+    with PostgresServer(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database, on each engine in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/homeport.db"
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    return server.create_database(f"t{uuid4().hex[:12]}")
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A migrated database, on each engine in turn."""
+    database = Database(database_url)
+    await database.open()
+    yield database
+    await database.close()
+    await asyncio.sleep(0)

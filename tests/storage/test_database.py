@@ -1,0 +1,90 @@
+"""The database: what is committed stays, what fails leaves nothing, and the schema is what the models say."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, select
+
+import homeport.identity.models
+import homeport.services.models  # noqa: F401 - registers its tables
+from homeport.services.models import UploadRow
+from homeport.storage import Base, Database
+from homeport.storage.migrations import DIRECTORY, HEAD
+
+NOON = datetime(2026, 3, 29, 12, 0, tzinfo=UTC)
+
+
+def upload(upload_id: str, at: datetime = NOON) -> UploadRow:
+    return UploadRow(id=upload_id, owner="usr_1", size=1, sha256="0" * 64, created_at=at, expires_at=at)
+
+
+def test_head_is_the_newest_migration() -> None:
+    assert ScriptDirectory(str(DIRECTORY)).get_current_head() == HEAD
+
+
+async def test_the_migrations_make_exactly_the_models_tables(database: Database) -> None:
+    def differences(connection: Connection) -> list[object]:
+        return list(compare_metadata(MigrationContext.configure(connection), Base.metadata))
+
+    async with database.engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+
+
+async def test_opening_again_changes_nothing(database: Database) -> None:
+    async with database.write() as session:
+        session.add(upload("upl_1"))
+    await database.open()
+    async with database.read() as session:
+        assert (await session.scalars(select(UploadRow.id))).all() == ["upl_1"]
+
+
+async def test_a_write_that_raises_leaves_nothing(database: Database) -> None:
+    with pytest.raises(RuntimeError):
+        async with database.write() as session:
+            session.add(upload("upl_1"))
+            await session.flush()
+            raise RuntimeError
+    async with database.read() as session:
+        assert (await session.scalars(select(UploadRow.id))).all() == []
+
+
+async def test_instants_come_back_in_utc_whatever_zone_they_had(database: Database) -> None:
+    tokyo = NOON.astimezone(timezone(timedelta(hours=9)))
+    async with database.write() as session:
+        session.add(upload("upl_1", tokyo))
+    async with database.read() as session:
+        row = await session.get(UploadRow, "upl_1")
+    assert row is not None
+    assert row.created_at == NOON
+    assert row.created_at.utcoffset() == timedelta()
+
+
+async def test_an_instant_without_a_zone_is_refused(database: Database) -> None:
+    with pytest.raises(Exception, match="time zone"):
+        async with database.write() as session:
+            session.add(upload("upl_1", datetime(2026, 1, 1)))  # noqa: DTZ001
+
+
+async def test_many_writers_at_once_all_succeed(database: Database) -> None:
+    async def write(number: int) -> None:
+        async with database.write() as session:
+            assert await session.get(UploadRow, f"upl_{number}") is None
+            session.add(upload(f"upl_{number}"))
+
+    await asyncio.gather(*(write(number) for number in range(40)))
+    async with database.read() as session:
+        assert len((await session.scalars(select(UploadRow.id))).all()) == 40
+
+
+async def test_readers_go_on_while_somebody_writes(database: Database) -> None:
+    async with database.write() as session:
+        session.add(upload("upl_1"))
+        await session.flush()
+        async with asyncio.timeout(2), database.read() as reader:
+            assert (await reader.scalars(select(UploadRow.id))).all() == []
