@@ -1,6 +1,6 @@
 """The seam between what should run and what runs it.
 
-`ServiceDriver` is the contract; `tests/services/drivers/test_contract.py` judges every implementation, the fake included.
+`ServiceDriver` is the contract; `tests/services/drivers/test_contract.py` judges every implementation, the fake too.
 """
 
 from __future__ import annotations

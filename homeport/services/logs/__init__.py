@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Protocol
+
+import orjson
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +19,39 @@ class LogEntry:
     stream: str
     message: str
     instance: str = ""
+    _json: bytes | None = field(default=None, init=False, repr=False, compare=False)
+
+    def json(self) -> bytes:
+        """The entry as the API shows it, made once however many viewers there are."""
+        if self._json is None:
+            body = {
+                "timestamp": _milliseconds(self.timestamp),
+                "stream": self.stream,
+                "message": self.message,
+                "container": self.instance,
+            }
+            object.__setattr__(self, "_json", orjson.dumps(body))  # a cache, not a change
+            assert self._json is not None
+        return self._json
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Told to a viewer that was too slow: `lines` entries were not sent to it."""
+    """Told to a viewer that was too slow: `lines` entries were not sent to it at this place."""
 
     lines: int
+
+    def json(self) -> bytes:
+        """The gap as the API shows it: an entry of the system, and the number."""
+        return orjson.dumps(
+            {
+                "timestamp": _milliseconds(datetime.now(UTC)),
+                "stream": "system",
+                "message": f"… {self.lines} lines skipped",
+                "container": "",
+                "skipped": self.lines,
+            }
+        )
 
 
 class Logs(Protocol):
@@ -38,3 +66,7 @@ class Logs(Protocol):
     ) -> AbstractAsyncContextManager[AsyncIterator[LogEntry | Skipped]]:
         """The tail, then every new entry as it comes; no gap and no repeat between the two."""
         ...
+
+
+def _milliseconds(instant: datetime) -> str:
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant.microsecond // 1000:03d}Z"
