@@ -59,7 +59,7 @@ class TlsHandler:
             sock,
             ssl=self._context_for(name),
             ssl_handshake_timeout=self._handshake_timeout,
-            ssl_shutdown_timeout=2.0,
+            ssl_shutdown_timeout=30.0,  # it includes sending what is still buffered
         )
 
 
