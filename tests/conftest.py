@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -39,3 +40,12 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     yield database
     await database.close()
     await asyncio.sleep(0)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI nothing is left out: a skipped test fails the run."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") == "true" and reporter is not None and reporter.stats.get("skipped"):
+        reporter.write_line("In CI no test may be left out: install what the skipped ones need.", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
