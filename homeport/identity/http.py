@@ -50,15 +50,17 @@ def require(verb: Verb) -> Any:
     return Depends(Guard(verb))
 
 
-def _current_actor(connection: HTTPConnection) -> Actor:
+def guards_of(route: Any) -> list[Guard]:
+    """What a route (or a route's context) requires, its own and what its routers add."""
+    declared = (dependency.dependency for dependency in getattr(route, "dependencies", None) or ())
+    return [guard for guard in declared if isinstance(guard, Guard)]
+
+
+async def _current_actor(connection: HTTPConnection) -> Actor:
     return cast(Actor, connection.scope[_ACTOR])
 
 
-async def _actor_dependency(connection: HTTPConnection) -> Actor:
-    return _current_actor(connection)
-
-
-CurrentActor = Annotated[Actor, Depends(_actor_dependency)]
+CurrentActor = Annotated[Actor, Depends(_current_actor)]
 
 
 def routes(identity: Identity, settings: Settings) -> list[APIRouter]:

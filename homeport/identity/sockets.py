@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
@@ -60,11 +60,16 @@ class Socket:
             async with asyncio.timeout(SEND_TIMEOUT):
                 await self._websocket.send_text(text)
         except TimeoutError:
-            self.end(TRY_AGAIN_LATER, "too slow")
-            await asyncio.sleep(0)  # the cancellation arrives here
+            await self.leave(TRY_AGAIN_LATER, "too slow")
+
+    async def leave(self, code: int, reason: str) -> NoReturn:
+        """From within the block: leave it here and close."""
+        self.end(code, reason)
+        while True:
+            await asyncio.sleep(0)  # the block's cancellation arrives here
 
     def end(self, code: int, reason: str) -> None:
-        """Leave the block and close; the first call decides the code."""
+        """From anywhere: make the block end and close; the first call decides the code."""
         if self._end is None and not self._gone:
             self._end = (code, reason)
             self._leave()
