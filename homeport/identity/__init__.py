@@ -35,6 +35,7 @@ __all__ = ["ANONYMOUS", "COOKIE", "Actor", "Identity", "Owned", "Role", "SignIn"
 
 COOKIE = "__Host-homeport_session"
 ADMINISTRATOR = "admin"
+THIS_MACHINE = "The shell of this machine"
 UPKEEP_SECONDS = 60.0
 
 
@@ -110,6 +111,23 @@ class Identity:
             )
             await store.set_onboarding_status(db, OnboardingStatus.COMPLETE, now)
         return password
+
+    async def admit_machine(self, presented: str | None) -> str:
+        """An API key for whoever runs the portal on its own machine: `presented` while it is good, else a new one.
+
+        It stands for the first administrator; the keys it replaces are revoked. Raises UserNotFound.
+        """
+        if presented and await self.api_keys.find(presented):
+            return presented
+        async with self._database.read() as db:
+            user = await store.first_administrator(db)
+        if user is None:
+            raise UserNotFound("There is no administrator.")
+        actor = Actor(id=user.id, kind="user", name=user.username, role=Role(user.role), customer_id=user.customer_id)
+        for key in await self.api_keys.list_for(user.id):
+            if key.name == THIS_MACHINE:
+                await self.revoke_api_key(actor, key.id)
+        return (await self.api_keys.create(actor, THIS_MACHINE, None, None)).secret
 
     async def reset_password(self, username: str) -> str:
         """A new random password for a user, who is signed out everywhere. Raises UserNotFound."""

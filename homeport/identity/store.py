@@ -29,6 +29,12 @@ async def has_user_with_role(db: AsyncSession, role: str) -> bool:
     return bool(await db.scalar(select(func.count()).select_from(User).where(User.role == role)))
 
 
+async def first_administrator(db: AsyncSession) -> User | None:
+    """The administrator of the first start, or whoever has been one for the longest."""
+    rows = await db.scalars(select(User).where(User.role == "admin").order_by(User.created_at, User.id).limit(1))
+    return rows.first()
+
+
 async def set_password(db: AsyncSession, user_id: str, password_hash: str, now: datetime) -> None:
     await db.execute(update(User).where(User.id == user_id).values(password_hash=password_hash, updated_at=now))
 
