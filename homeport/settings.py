@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -35,7 +35,7 @@ class Settings(BaseModel):
     )
     domain: str = Field("localhost", description="The portal's host name; an app lives at <name>.<domain>.")
     database_url: str = Field("", description="PostgreSQL URL; empty means SQLite in the data directory.")
-    log_level: str = Field("info", description="debug, info, warning or error.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     session_hours: int = Field(168, ge=1, le=8760, description="How long a sign-in lasts.")
     outbound_allow: tuple[str, ...] = Field(
         (),

@@ -23,7 +23,6 @@ class LocalAccess:
     port: int
     ca: str
     key: str
-    key_id: str
 
     def __repr__(self) -> str:
         return f"LocalAccess(url={self.url!r})"

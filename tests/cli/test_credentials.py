@@ -31,7 +31,7 @@ def test_credentials_are_readable_by_their_owner_only(home: Path) -> None:
 
 def test_a_key_never_shows_in_a_representation() -> None:
     assert "secret" not in repr(Known(url=URL, key="secret"))
-    assert "secret" not in repr(LocalAccess(URL, "127.0.0.1", 8443, "", "secret", "key_1"))
+    assert "secret" not in repr(LocalAccess(URL, "127.0.0.1", 8443, "", "secret"))
 
 
 def test_the_portal_used_last_is_the_one_a_verb_talks_to() -> None:
@@ -48,7 +48,7 @@ def test_the_portal_used_last_is_the_one_a_verb_talks_to() -> None:
 
 
 def test_a_portal_of_this_machine_is_entered_with_the_key_in_its_data_directory(tmp_path: Path) -> None:
-    write_local(tmp_path, LocalAccess(URL, "127.0.0.1", 9443, "/x/ca.pem", "local key", "key_1"))
+    write_local(tmp_path, LocalAccess(URL, "127.0.0.1", 9443, "/x/ca.pem", "local key"))
     Credentials().remember(Known(url=URL, data_dir=str(tmp_path)))
     connection = resolve(None)
     assert (connection.key, connection.address, connection.port) == ("local key", "127.0.0.1", 9443)
