@@ -4,9 +4,11 @@ fetch (`GitFetcher.fetch`, `unpack`, `Templates.copy`) -> `detect` -> `make_plan
 `plan.start` in the release's folder.
 """
 
+from homeport.services.sources.address import GitAddress, check_branch, check_url
 from homeport.services.sources.build import BuildResult, build, preflight
 from homeport.services.sources.detect import Detected, detect, make_plan
-from homeport.services.sources.plan import Command, Plan, Probe
+from homeport.services.sources.git import GitFetcher
+from homeport.services.sources.plan import Command, Plan, Probe, app_environment
 from homeport.services.sources.revision import Revision
 from homeport.services.sources.toolchain import Toolchain, discover
 
@@ -14,11 +16,16 @@ __all__ = [
     "BuildResult",
     "Command",
     "Detected",
+    "GitAddress",
+    "GitFetcher",
     "Plan",
     "Probe",
     "Revision",
     "Toolchain",
+    "app_environment",
     "build",
+    "check_branch",
+    "check_url",
     "detect",
     "discover",
     "make_plan",

@@ -77,6 +77,11 @@ class Plan:
         )
 
 
+def app_environment(plan: Plan) -> dict[str, str]:
+    """What an app gets before its own variables; PORT, DATA_DIR and the like are its starter's to add."""
+    return dict(plan.env)
+
+
 def shell(line: str) -> tuple[str, ...]:
     """An app's own line, run by the shell of its own process. No value of the portal is ever put into it."""
     return "/bin/sh", "-c", line
