@@ -16,6 +16,7 @@ _CLIENT_HELLO = 1  # handshake type
 _SERVER_NAME = 0  # extension types
 _ALPN = 16
 _HOST_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_][a-z0-9_-]{0,62})*\Z")
+_ADDRESS = re.compile(r"(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f.]*:[0-9a-f:.]*)\Z")
 
 
 @dataclass(frozen=True)
@@ -176,9 +177,10 @@ def _server_name(body: _Cursor) -> str | None:
         if found is not None:
             raise _Broken("two host names")
         found = raw.decode("latin-1").lower().removesuffix(".")
-        if not _HOST_NAME.match(found):
+        if not _ADDRESS.match(found) and not _HOST_NAME.match(found):
             raise _Broken("the server name is not a host name")
-    return found
+    # "Literal IPv4 and IPv6 addresses are not permitted": who sends one all the same asked for no name.
+    return None if found is None or _ADDRESS.match(found) else found
 
 
 def _alpn(body: _Cursor) -> tuple[str, ...]:
