@@ -1,0 +1,121 @@
+"""A portal's front door with identity behind it and nothing else, for tests of routes: real app, real database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import cast
+
+import httpx
+from fastapi import APIRouter, FastAPI
+from uvicorn._types import ASGI3Application
+
+from homeport.identity import Identity, Role
+from homeport.identity import http as identity_http
+from homeport.identity.credentials import Passwords
+from homeport.identity.models import User
+from homeport.kit.bus import Bus
+from homeport.kit.ids import new_id
+from homeport.settings import Settings
+from homeport.storage import Database
+from homeport.testing.clock import ManualClock
+from homeport.web import LiveFeed, Place, PortalServer, about, create_app, live
+
+BASE_URL = "https://localhost:8443"
+
+
+class Door:
+    """Built by `open_door`; `admin` and `viewer` give clients that are signed in by bearer token."""
+
+    def __init__(
+        self, database: Database, folder: Path, routers: Callable[[Identity], Sequence[APIRouter]], ui: Path | None
+    ) -> None:
+        self.database = database
+        self.clock = ManualClock()
+        self.bus = Bus()
+        self.settings = Settings(data_dir=folder)
+        self.identity = Identity(
+            database,
+            self.clock,
+            self.bus,
+            key_dir=folder / "keys",
+            base_url=lambda: BASE_URL,
+            session_length=timedelta(hours=self.settings.session_hours),
+        )
+        self.feed = LiveFeed(self.bus)
+        place = Place(self.settings.domain, BASE_URL, self.settings.port, "/ca.pem")
+        self.app: FastAPI = create_app(
+            identity=self.identity,
+            routers=[
+                *identity_http.routes(self.identity, self.settings),
+                about.routes(place),
+                live.routes(self.feed, self.identity),
+                *routers(self.identity),
+            ],
+            base_url=lambda: BASE_URL,
+            ui=ui or folder / "no-ui",
+        )
+        self.password = ""
+
+    def client(self, token: str | None = None) -> httpx.AsyncClient:
+        """Requests go straight into the app. Close it, or use it as a context manager."""
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
+        return httpx.AsyncClient(transport=transport, base_url=BASE_URL, headers=headers)
+
+    async def add_user(self, username: str, role: Role, customer_id: str | None = None) -> str:
+        """A user whose password is the user name; the token of a session."""
+        now = self.clock.now()
+        user = User(
+            id=new_id("usr"),
+            username=username,
+            email=f"{username}@example.org",
+            name=username.title(),
+            role=role,
+            customer_id=customer_id,
+            password_hash=await Passwords().hash(username),
+            created_at=now,
+            updated_at=now,
+        )
+        async with self.database.write() as db:
+            db.add(user)
+        return await self.sign_in(username, username)
+
+    async def sign_in(self, username: str, password: str) -> str:
+        """The token of a new session."""
+        return (await self.identity.sign_in(username, password, address="192.0.2.1")).token
+
+    async def admin_token(self) -> str:
+        return await self.sign_in("admin", self.password)
+
+    @asynccontextmanager
+    async def listen(self) -> AsyncIterator[str]:
+        """On a free loopback port without TLS, for WebSockets: `127.0.0.1:<port>`."""
+        server = PortalServer(cast(ASGI3Application, self.app))
+        listener = await asyncio.get_running_loop().create_server(server.protocol, "127.0.0.1", 0)
+        try:
+            yield f"127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+        finally:
+            listener.close()
+            await server.close(timeout=1)
+
+
+@asynccontextmanager
+async def open_door(
+    database: Database,
+    folder: Path,
+    routers: Callable[[Identity], Sequence[APIRouter]] = lambda _: (),
+    *,
+    ui: Path | None = None,
+    administrator: bool = True,
+) -> AsyncIterator[Door]:
+    """A door that is open: keys made, and the administrator too unless set-up is to be incomplete."""
+    door = Door(database, folder, routers, ui)
+    await door.identity.open()
+    if administrator:
+        door.password = await door.identity.ensure_administrator() or ""
+    yield door
+    await door.identity.close()
