@@ -34,6 +34,7 @@ class FakeDriver:
     def __init__(self, machine: FakeMachine | None = None, *, clock: Clock | None = None) -> None:
         self.machine = machine or FakeMachine()
         self.calls: list[tuple[str, str]] = []
+        self.graces: dict[str, timedelta] = {}  # of the last stop of each instance
         self.refuse: str | None = None  # a sentence: start raises StartFailed with it
         self._clock = clock or SystemClock()
         self._on_change: Callable[[Observation], None] | None = None
@@ -59,6 +60,7 @@ class FakeDriver:
 
     async def stop(self, instance_id: str, grace: timedelta) -> None:
         self.calls.append(("stop", instance_id))
+        self.graces[instance_id] = grace
         self._cancel_timer(instance_id)
         if (seen := self.machine.seen.get(instance_id)) and seen.state is not InstanceState.STOPPED:
             code = -15 if seen.state is InstanceState.RUNNING else seen.exit_code

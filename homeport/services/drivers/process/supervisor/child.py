@@ -90,4 +90,19 @@ def _become(spec: Spec, parent: int, stdout: int, stderr: int) -> None:
     signal.set_wakeup_fd(-1)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     os.chdir(spec["cwd"])
-    os.execvpe(spec["argv"][0], spec["argv"], spec["env"])  # noqa: S606 - what this program is for
+    _execute(spec["argv"], spec["env"])
+
+
+def _execute(argv: list[bytes], env: dict[bytes, bytes]) -> None:
+    """execvpe, without its imports: the user that we have become may not be allowed to read Python's library."""
+    if b"/" in argv[0]:
+        os.execve(argv[0], argv, env)  # noqa: S606 - what this program is for
+    denied = None
+    for directory in env.get(b"PATH", b"/usr/local/bin:/usr/bin:/bin").split(b":"):
+        try:
+            os.execve((directory or b".") + b"/" + argv[0], argv, env)  # noqa: S606
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except PermissionError as problem:
+            denied = problem
+    raise denied or FileNotFoundError(2, "No such file or directory", argv[0])
