@@ -1,0 +1,59 @@
+import { keepPreviousData, QueryClient, queryOptions } from "@tanstack/react-query";
+import { api, type ServiceQuery } from "./calls";
+import { ApiError } from "./client";
+
+/** Live updates keep what is shown fresh, so nothing is fetched again just because time passed. */
+export function makeQueryClient(): QueryClient {
+  return new QueryClient({
+    defaultOptions: {
+      queries: {
+        staleTime: 30_000,
+        refetchOnWindowFocus: false,
+        retry: (failures, error) => failures < 2 && (!(error instanceof ApiError) || error.status === 0),
+      },
+    },
+  });
+}
+
+export const meQuery = queryOptions({ queryKey: ["me"], queryFn: api.me, staleTime: Number.POSITIVE_INFINITY });
+export const portalQuery = queryOptions({ queryKey: ["portal"], queryFn: api.portal, staleTime: 3_600_000 });
+export const keysQuery = queryOptions({ queryKey: ["keys"], queryFn: api.keys });
+
+export const servicesQuery = (query: ServiceQuery) =>
+  queryOptions({
+    queryKey: ["services", query],
+    queryFn: ({ signal }) => api.services(query, signal),
+    placeholderData: keepPreviousData,
+  });
+export const serviceQuery = (ref: string) =>
+  queryOptions({ queryKey: ["service", ref], queryFn: () => api.service(ref) });
+export const releasesQuery = (ref: string) =>
+  queryOptions({ queryKey: ["releases", ref], queryFn: () => api.releases(ref) });
+export const variablesQuery = (ref: string) =>
+  queryOptions({ queryKey: ["variables", ref], queryFn: () => api.variables(ref, false), staleTime: 0 });
+export const metricsQuery = (ref: string, minutes: number) =>
+  queryOptions({
+    queryKey: ["metrics", ref, minutes],
+    queryFn: () => api.metrics(ref, minutes),
+    placeholderData: keepPreviousData,
+  });
+export const eventsQuery = (ref: string) =>
+  queryOptions({
+    queryKey: ["events", ref],
+    // Oldest first on the wire, so the newest are on the last page.
+    queryFn: async () => {
+      const first = await api.events(ref, { page: 1, per_page: 100 });
+      const last = Math.ceil(first.total / 100);
+      if (last <= 1) return { events: first.data.toReversed(), total: first.total };
+      const [before, newest] = await Promise.all([
+        last > 2 ? api.events(ref, { page: last - 1, per_page: 100 }) : first,
+        api.events(ref, { page: last, per_page: 100 }),
+      ]);
+      return { events: [...before.data, ...newest.data].toReversed(), total: first.total };
+    },
+  });
+export const recentQuery = queryOptions({ queryKey: ["recent"], queryFn: () => api.recent(30) });
+export const jobQuery = (id: string) => queryOptions({ queryKey: ["job", id], queryFn: () => api.job(id) });
+export const templatesQuery = queryOptions({ queryKey: ["templates"], queryFn: api.templates, staleTime: 600_000 });
+export const templateQuery = (id: string) =>
+  queryOptions({ queryKey: ["template", id], queryFn: () => api.template(id), staleTime: 600_000 });

@@ -1,0 +1,191 @@
+import { useMantineColorScheme } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
+import { Spotlight } from "@mantine/spotlight";
+import "@mantine/spotlight/styles.css";
+import {
+  IconApi,
+  IconHistory,
+  IconHome,
+  IconKey,
+  IconLogout,
+  IconMoon,
+  IconPlayerPlay,
+  IconPlayerStop,
+  IconRefresh,
+  IconRocket,
+  IconSearch,
+  IconServer,
+  IconSettings,
+  IconStack2,
+  IconSun,
+  IconTerminal2,
+  IconTimeline,
+} from "@tabler/icons-react";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
+import { type ComponentType, useState } from "react";
+import { servicesQuery, templatesQuery } from "../api/queries";
+import type { ServiceRow } from "../api/types";
+import { StatusWord, serviceStatus } from "../parts/StatusWord";
+import { useServiceActions } from "../services/actions";
+import { useCan, useSignOut } from "../session/session";
+import { fits, readCommand, type ServiceVerb, VERBS } from "./commands";
+
+type Icon = ComponentType<{ size?: number; stroke?: number }>;
+interface Entry {
+  id: string;
+  label: string;
+  icon: Icon;
+  run: () => void;
+  service?: ServiceRow;
+}
+
+const ICONS: Record<ServiceVerb, Icon> = {
+  open: IconStack2,
+  logs: IconTerminal2,
+  restart: IconRefresh,
+  start: IconPlayerPlay,
+  stop: IconPlayerStop,
+  redeploy: IconRocket,
+  releases: IconHistory,
+  events: IconTimeline,
+  settings: IconSettings,
+};
+const WORDS: Record<ServiceVerb, (name: string) => string> = {
+  open: (name) => name,
+  logs: (name) => `Logs of ${name}`,
+  restart: (name) => `Restart ${name}`,
+  start: (name) => `Start ${name}`,
+  stop: (name) => `Stop ${name}`,
+  redeploy: (name) => `Redeploy ${name}`,
+  releases: (name) => `Releases of ${name}`,
+  events: (name) => `Events of ${name}`,
+  settings: (name) => `Settings of ${name}`,
+};
+
+/** Ctrl+K: go to anything, do anything. */
+export default function Palette() {
+  const [text, setText] = useState("");
+  const [settled] = useDebouncedValue(text, 120);
+  const command = readCommand(settled);
+  const can = useCan();
+  const navigate = useNavigate();
+  const signOut = useSignOut();
+  const { act, redeploy } = useServiceActions();
+  const { setColorScheme } = useMantineColorScheme();
+  const services = useQuery({
+    ...servicesQuery({
+      search: command.verb === "deploy" ? "" : command.rest,
+      per_page: 8,
+      sort: "name",
+      order: "asc",
+    }),
+    placeholderData: keepPreviousData,
+  });
+  const templates = useQuery({ ...templatesQuery, enabled: command.verb === "deploy" });
+
+  const runs = (verb: ServiceVerb, service: ServiceRow) => () => {
+    const ref = service.name;
+    if (verb === "start" || verb === "stop" || verb === "restart") act.mutate({ ref, action: verb });
+    else if (verb === "redeploy") redeploy.mutate({ ref });
+    else if (verb === "open") void navigate({ to: "/services/$ref", params: { ref } });
+    else void navigate({ to: `/services/$ref/${verb}`, params: { ref } });
+  };
+  const allowed = (verb: ServiceVerb) => {
+    if (verb === "redeploy") return can("services.deploy");
+    return !["start", "stop", "restart"].includes(verb) || can("services.write");
+  };
+  const entry = (verb: ServiceVerb, service: ServiceRow): Entry => ({
+    id: `${verb}-${service.id}`,
+    label: WORDS[verb](service.name),
+    icon: ICONS[verb],
+    run: runs(verb, service),
+    service,
+  });
+
+  const found = services.data?.data ?? [];
+  const serviceEntries: Entry[] = [];
+  if (command.verb && command.verb !== "deploy") {
+    const { verb } = command;
+    if (allowed(verb)) serviceEntries.push(...found.filter((s) => fits(verb, s.status)).map((s) => entry(verb, s)));
+  } else if (command.verb === null) {
+    serviceEntries.push(...found.map((service) => entry("open", service)));
+    const only = found.length === 1 ? found[0] : found.find((s) => s.name === command.rest);
+    if (only && command.rest)
+      serviceEntries.push(
+        ...VERBS.filter((v) => v !== "open" && allowed(v) && fits(v, only.status)).map((v) => entry(v, only)),
+      );
+  }
+
+  const go = (to: string) => () => void navigate({ to });
+  const pages: Entry[] = [
+    { id: "home", label: "Home", icon: IconHome, run: go("/") },
+    { id: "services", label: "Services", icon: IconServer, run: go("/services") },
+    ...(can("services.deploy")
+      ? [{ id: "deploy", label: "Deploy a service", icon: IconRocket, run: go("/deploy") }]
+      : []),
+    { id: "keys", label: "API keys", icon: IconKey, run: go("/account/keys") },
+    { id: "docs", label: "API reference", icon: IconApi, run: () => location.assign("/docs") },
+    { id: "dark", label: "Use the dark theme", icon: IconMoon, run: () => setColorScheme("dark") },
+    { id: "light", label: "Use the light theme", icon: IconSun, run: () => setColorScheme("light") },
+    { id: "out", label: "Sign out", icon: IconLogout, run: () => void signOut() },
+  ].filter((page) => page.label.toLowerCase().includes(settled.trim().toLowerCase()));
+  const templateEntries: Entry[] =
+    command.verb === "deploy" && can("services.deploy")
+      ? (templates.data?.data ?? [])
+          .filter((t) => `${t.id} ${t.name}`.toLowerCase().includes(command.rest))
+          .map((t) => ({
+            id: `template-${t.id}`,
+            label: `Deploy ${t.name}`,
+            icon: IconRocket,
+            run: () => void navigate({ to: "/deploy", search: { way: "template", template: t.id } }),
+          }))
+      : [];
+
+  const groups: [string, Entry[]][] = [
+    ["Templates", templateEntries],
+    ["Services", serviceEntries],
+    ["Pages and actions", pages],
+  ];
+  const total = groups.reduce((sum, [, entries]) => sum + entries.length, 0);
+  return (
+    <Spotlight.Root
+      query={text}
+      onQueryChange={setText}
+      shortcut={["mod + K"]}
+      tagsToIgnore={[]}
+      scrollable
+      maxHeight={420}
+      radius="md"
+    >
+      <Spotlight.Search
+        placeholder='Go to or do: "restart blog", "logs hello", "deploy"'
+        aria-label="Go to or do"
+        leftSection={<IconSearch size={18} stroke={1.6} />}
+      />
+      <Spotlight.ActionsList>
+        {groups.map(
+          ([label, entries]) =>
+            entries.length > 0 && (
+              <Spotlight.ActionsGroup label={label} key={label}>
+                {entries.map(({ id, label: text, icon: Icon, run, service }) => (
+                  <Spotlight.Action
+                    key={id}
+                    label={text}
+                    onClick={run}
+                    leftSection={<Icon size={18} stroke={1.6} />}
+                    rightSection={service && <StatusWord status={serviceStatus(service)} />}
+                  />
+                ))}
+              </Spotlight.ActionsGroup>
+            ),
+        )}
+        {total === 0 && (
+          <Spotlight.Empty>
+            {services.isFetching ? "Looking…" : "Nothing found. Try the name of a service."}
+          </Spotlight.Empty>
+        )}
+      </Spotlight.ActionsList>
+    </Spotlight.Root>
+  );
+}

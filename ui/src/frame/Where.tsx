@@ -1,0 +1,35 @@
+import { IconChevronRight } from "@tabler/icons-react";
+import { Link, useMatches } from "@tanstack/react-router";
+import { Fragment } from "react";
+import classes from "./Frame.module.css";
+
+/** Where I am, as a path back up. */
+export function Where() {
+  const last = useMatches().at(-1);
+  const path = last?.pathname ?? "/";
+  const params = (last?.params ?? {}) as { ref?: string };
+  const steps: { to: string; label: string }[] = [];
+  if (path.startsWith("/services")) steps.push({ to: "/services", label: "Services" });
+  else if (path.startsWith("/deploy"))
+    steps.push({ to: "/services", label: "Services" }, { to: "/deploy", label: "Deploy" });
+  else if (path.startsWith("/jobs")) steps.push({ to: "/services", label: "Services" }, { to: path, label: "Deploy" });
+  else if (path.startsWith("/account")) steps.push({ to: "/account/keys", label: "API keys" });
+  else steps.push({ to: "/", label: "Home" });
+  if (params.ref) steps.push({ to: `/services/${params.ref}`, label: params.ref });
+  return (
+    <nav aria-label="Where you are" className={classes.where}>
+      {steps.map(({ to, label }, index) => (
+        <Fragment key={to}>
+          {index > 0 && <IconChevronRight size={14} aria-hidden />}
+          {index === steps.length - 1 ? (
+            <span aria-current="page" className="cut">
+              {label}
+            </span>
+          ) : (
+            <Link to={to}>{label}</Link>
+          )}
+        </Fragment>
+      ))}
+    </nav>
+  );
+}

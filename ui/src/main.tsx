@@ -1,0 +1,30 @@
+import { MantineProvider } from "@mantine/core";
+import "@mantine/core/styles.css";
+import { Notifications } from "@mantine/notifications";
+import "@mantine/notifications/styles.css";
+import { QueryClientProvider } from "@tanstack/react-query";
+import { RouterProvider } from "@tanstack/react-router";
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { makeQueryClient } from "./api/queries";
+import { router } from "./router";
+import { Session } from "./session/Session";
+import "./styles.css";
+import { theme } from "./theme";
+
+const client = makeQueryClient();
+const root = document.getElementById("root");
+if (!root) throw new Error("The page has no place for the portal.");
+
+createRoot(root).render(
+  <StrictMode>
+    <MantineProvider theme={theme} defaultColorScheme="auto">
+      <Notifications position="bottom-right" />
+      <QueryClientProvider client={client}>
+        <Session>
+          <RouterProvider router={router} />
+        </Session>
+      </QueryClientProvider>
+    </MantineProvider>
+  </StrictMode>,
+);

@@ -1,0 +1,39 @@
+import classes from "./StatusWord.module.css";
+
+const TONES: Record<string, string> = {
+  running: "good",
+  healthy: "good",
+  success: "good",
+  live: "good",
+  failed: "bad",
+  unhealthy: "bad",
+  deploying: "busy",
+  building: "busy",
+  queued: "busy",
+  started: "busy",
+  starting: "busy",
+  active: "busy",
+  cancelled: "warn",
+  stopped: "idle",
+  retired: "idle",
+  unknown: "idle",
+};
+
+export const toneOf = (status: string) => TONES[status] ?? "idle";
+const capital = (word: string) => word.charAt(0).toUpperCase() + word.slice(1);
+
+/** A dot and its word: never colour alone. */
+export function StatusWord({ status, word, pill }: { status: string; word?: string; pill?: boolean }) {
+  const tone = toneOf(status);
+  return (
+    <span className={classes.root} data-tone={tone} data-pill={pill || undefined} data-status={status}>
+      <span className={classes.dot} data-pulse={tone === "busy" || undefined} aria-hidden />
+      {word ?? capital(status)}
+    </span>
+  );
+}
+
+/** The status of a service in one word, health included: a running service that fails its checks is "unhealthy". */
+export function serviceStatus(service: { status: string; health_status?: string | null }): string {
+  return service.status === "running" && service.health_status === "unhealthy" ? "unhealthy" : service.status;
+}

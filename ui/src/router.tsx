@@ -1,0 +1,69 @@
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import type { ReactNode } from "react";
+import { Frame } from "./frame/Frame";
+import { NotFound, RouteFailed } from "./frame/Lost";
+import { Loading } from "./parts/states";
+import { readServiceSearch } from "./services/search";
+
+const root = createRootRoute({ component: Frame, notFoundComponent: NotFound });
+
+const home = createRoute({
+  getParentRoute: () => root,
+  path: "/",
+  component: lazyRouteComponent(() => import("./home/Home")),
+});
+const services = createRoute({
+  getParentRoute: () => root,
+  path: "/services",
+  validateSearch: readServiceSearch,
+  component: lazyRouteComponent(() => import("./services/ServiceList")),
+});
+const service = createRoute({
+  getParentRoute: () => root,
+  path: "/services/$ref",
+  component: lazyRouteComponent(() => import("./services/ServicePage")),
+});
+const tab = <P extends string>(path: P, load: () => Promise<{ default: () => ReactNode }>) =>
+  createRoute({ getParentRoute: () => service, path, component: lazyRouteComponent(load) });
+const tabs = [
+  tab("/", () => import("./services/Overview")),
+  tab("/logs", () => import("./services/Logs")),
+  tab("/events", () => import("./services/Events")),
+  tab("/releases", () => import("./services/Releases")),
+  tab("/settings", () => import("./services/Settings")),
+] as const;
+
+export type Way = "template" | "git" | "upload";
+const deploy = createRoute({
+  getParentRoute: () => root,
+  path: "/deploy",
+  validateSearch: (search: Record<string, unknown>): { way?: Way; template?: string } => ({
+    way: (["template", "git", "upload"] as const).find((way) => way === search.way),
+    template: typeof search.template === "string" ? search.template : undefined,
+  }),
+  component: lazyRouteComponent(() => import("./deploy/Deploy")),
+});
+const job = createRoute({
+  getParentRoute: () => root,
+  path: "/jobs/$id",
+  component: lazyRouteComponent(() => import("./jobs/JobPage")),
+});
+const keys = createRoute({
+  getParentRoute: () => root,
+  path: "/account/keys",
+  component: lazyRouteComponent(() => import("./session/ApiKeys")),
+});
+
+export const router = createRouter({
+  routeTree: root.addChildren([home, services, service.addChildren(tabs), deploy, job, keys]),
+  defaultPreload: "intent",
+  defaultPendingComponent: () => <Loading rows={6} />,
+  defaultErrorComponent: RouteFailed,
+  scrollRestoration: true,
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}

@@ -1,0 +1,445 @@
+import {
+  Alert,
+  Button,
+  Group,
+  Modal,
+  NumberInput,
+  Paper,
+  SegmentedControl,
+  Stack,
+  Text,
+  TextInput,
+} from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { getRouteApi, useNavigate } from "@tanstack/react-router";
+import { useEffect, useState } from "react";
+import { api } from "../api/calls";
+import { ApiError } from "../api/client";
+import { serviceQuery, variablesQuery } from "../api/queries";
+import type { Probe, ServiceDetail, Variable } from "../api/types";
+import { newRow, type Row, rowProblems, Variables } from "../deploy/Variables";
+import { Section } from "../parts/Page";
+import { Failed, Loading } from "../parts/states";
+import { tell } from "../parts/tell";
+import { useCan } from "../session/session";
+
+const route = getRouteApi("/services/$ref");
+const LATER = "Applies when you redeploy.";
+
+export default function Settings() {
+  const { ref } = route.useParams();
+  const { data: service } = useQuery(serviceQuery(ref));
+  const can = useCan();
+  if (!service) return null;
+  const disabled = !can("services.write");
+  return (
+    <Stack gap="xl" maw={820}>
+      {disabled && (
+        <Alert variant="light" color="gray" p="xs">
+          You can look at these settings, not change them.
+        </Alert>
+      )}
+      <VariablesPart service={service} disabled={disabled} />
+      {service.deploy_method === "git" && <BranchPart service={service} disabled={disabled} />}
+      <LimitsPart service={service} disabled={disabled} />
+      <ProbePart service={service} disabled={disabled} />
+      {!disabled && <Danger service={service} />}
+    </Stack>
+  );
+}
+
+/** Saves a part of the settings and says when it will apply. */
+function useSave(service: ServiceDetail, what: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (body: Record<string, unknown>) => api.change(service.name, body),
+    onSuccess: (detail) => {
+      client.setQueryData(serviceQuery(service.name).queryKey, detail);
+      tell(`${what} saved. ${LATER}`);
+      return client.invalidateQueries(variablesQuery(service.name));
+    },
+  });
+}
+
+function Save({
+  changed,
+  save,
+  run,
+  undo,
+}: {
+  changed: boolean;
+  save: ReturnType<typeof useSave>;
+  run: () => void;
+  undo: () => void;
+}) {
+  const fields = save.error instanceof ApiError ? Object.entries(save.error.fields) : [];
+  return (
+    <Stack gap="xs" mt="sm">
+      {save.error && (
+        <Alert color="red" variant="light" p="xs" role="alert">
+          {fields.length ? fields.map(([field, why]) => `${field}: ${why}`).join("\n") : save.error.message}
+        </Alert>
+      )}
+      {changed && (
+        <Group gap="xs">
+          <Button size="xs" loading={save.isPending} onClick={run}>
+            Save
+          </Button>
+          <Button size="xs" variant="default" disabled={save.isPending} onClick={undo}>
+            Undo
+          </Button>
+          <Text size="xs" c="dimmed">
+            {LATER}
+          </Text>
+        </Group>
+      )}
+    </Stack>
+  );
+}
+
+interface Part {
+  service: ServiceDetail;
+  disabled: boolean;
+}
+
+const MASK = /^•+$/;
+const asRows = (variables: Variable[]): Row[] =>
+  variables.map(({ name, value, secret, generated }) => ({
+    ...newRow(name, value),
+    known: true,
+    secret,
+    generated,
+    masked: MASK.test(value),
+  }));
+
+/** What to send: values typed anew, and null for what was removed. */
+export function changes(before: Row[], after: Row[]): Record<string, string | null> {
+  const changed: Record<string, string | null> = {};
+  const old = new Map(before.map((row) => [row.name, row]));
+  for (const { name, value, masked } of after)
+    if (name && !masked && (old.get(name)?.masked || old.get(name)?.value !== value)) changed[name] = value;
+  const left = new Set(after.map((row) => row.name));
+  for (const name of old.keys()) if (!left.has(name)) changed[name] = null;
+  return changed;
+}
+
+function VariablesPart({ service, disabled }: Part) {
+  const variables = useQuery(variablesQuery(service.name));
+  const can = useCan();
+  const [before, setBefore] = useState<Row[]>([]);
+  const [rows, setRows] = useState<Row[]>([]);
+  const save = useSave(service, "Variables");
+  useEffect(() => {
+    if (!variables.data) return;
+    const fresh = asRows(variables.data.data);
+    setBefore(fresh);
+    setRows(fresh);
+  }, [variables.data]);
+  const reveal = useMutation({
+    mutationFn: () => api.variables(service.name, true),
+    onSuccess: ({ data }) => {
+      const values = new Map(data.map((one) => [one.name, one.value]));
+      const shown = (row: Row) =>
+        row.masked && values.has(row.name) ? { ...row, value: values.get(row.name) ?? "", masked: false } : row;
+      setBefore((all) => all.map(shown));
+      setRows((all) => all.map(shown));
+    },
+  });
+  const changed = changes(before, rows);
+  const dirty = Object.keys(changed).length > 0 || rows.some((row) => !row.known && (row.name || row.value));
+  const fields = save.error instanceof ApiError ? save.error.fields : {};
+  return (
+    <Section
+      title="Variables"
+      hint={
+        <Text size="xs" c="dimmed">
+          Given to the app when it starts. Secrets are kept sealed.
+        </Text>
+      }
+    >
+      <Paper p="md">
+        {variables.isPending && <Loading rows={3} height={30} />}
+        {variables.error && <Failed error={variables.error} what="the variables" retry={variables.refetch} />}
+        {variables.data && (
+          <>
+            {rows.length === 0 && (
+              <Text size="sm" c="dimmed" mb="xs">
+                No variables yet.
+              </Text>
+            )}
+            <Variables
+              rows={rows}
+              change={setRows}
+              disabled={disabled}
+              reveal={can("services.secrets") ? () => reveal.mutate() : undefined}
+              errors={Object.fromEntries(
+                Object.entries(fields).map(([field, why]) => [field.replace(/^variables\./, ""), why]),
+              )}
+            />
+            {reveal.error && (
+              <Text size="xs" c="red" role="alert">
+                {reveal.error.message}
+              </Text>
+            )}
+            <Save
+              changed={dirty}
+              save={save}
+              run={() => Object.keys(rowProblems(rows)).length === 0 && save.mutate({ variables: changed })}
+              undo={() => setRows(before)}
+            />
+          </>
+        )}
+      </Paper>
+    </Section>
+  );
+}
+
+function BranchPart({ service, disabled }: Part) {
+  const [branch, setBranch] = useState(service.git_branch ?? "");
+  const save = useSave(service, "Branch");
+  return (
+    <Section title="Source">
+      <Paper p="md">
+        <Stack gap="sm">
+          <TextInput label="Repository" value={service.git_url ?? ""} readOnly variant="filled" />
+          <TextInput
+            label="Branch"
+            description="What the next redeploy fetches"
+            maw={300}
+            readOnly={disabled}
+            value={branch}
+            onChange={(event) => setBranch(event.currentTarget.value)}
+          />
+        </Stack>
+        <Save
+          changed={branch !== (service.git_branch ?? "")}
+          save={save}
+          run={() => save.mutate({ git_branch: branch })}
+          undo={() => setBranch(service.git_branch ?? "")}
+        />
+      </Paper>
+    </Section>
+  );
+}
+
+function LimitsPart({ service, disabled }: Part) {
+  const { memory_limit_mb, cpu_limit } = service.resources;
+  const [memory, setMemory] = useState<number | string>(memory_limit_mb);
+  const [cores, setCores] = useState<number | string>(cpu_limit);
+  const save = useSave(service, "Limits");
+  const changed = Number(memory) !== memory_limit_mb || Number(cores) !== cpu_limit;
+  return (
+    <Section
+      title="Limits"
+      hint={
+        <Text size="xs" c="dimmed">
+          What the app may use at most
+        </Text>
+      }
+    >
+      <Paper p="md">
+        <Group gap="md" align="flex-start">
+          <NumberInput
+            label="Memory"
+            suffix=" MB"
+            min={16}
+            step={64}
+            allowDecimal={false}
+            w={160}
+            readOnly={disabled}
+            value={memory}
+            error={Number(memory) < 16 && "At least 16 MB"}
+            onChange={setMemory}
+          />
+          <NumberInput
+            label="CPU"
+            suffix=" cores"
+            min={0.1}
+            step={0.25}
+            decimalScale={2}
+            w={160}
+            readOnly={disabled}
+            value={cores}
+            error={!(Number(cores) > 0) && "More than 0"}
+            onChange={setCores}
+          />
+        </Group>
+        <Save
+          changed={changed}
+          save={save}
+          run={() => save.mutate({ resources: { memory_limit_mb: Number(memory), cpu_limit: Number(cores) } })}
+          undo={() => {
+            setMemory(memory_limit_mb);
+            setCores(cpu_limit);
+          }}
+        />
+      </Paper>
+    </Section>
+  );
+}
+
+const asCommand = (command: Probe["command"]) => (Array.isArray(command) ? command.join(" ") : (command ?? ""));
+const START: Probe = { type: "tcp", path: "/", interval: 30, timeout: 5 };
+
+function ProbePart({ service, disabled }: Part) {
+  const was = service.probe ?? START;
+  const [probe, setProbe] = useState(was);
+  const [command, setCommand] = useState(asCommand(was.command));
+  const save = useSave(service, "Health check");
+  const words = command.trim().split(/\s+/).filter(Boolean);
+  const next = { ...probe, ...(probe.type === "command" ? { command: words } : {}) };
+  const changed = JSON.stringify(probe) !== JSON.stringify(was) || command !== asCommand(was.command);
+  const problem =
+    probe.type === "http" && !/^\/\S*$/.test(probe.path ?? "")
+      ? "Begin with /, without spaces."
+      : probe.type === "command" && !words.length
+        ? "Give a command."
+        : null;
+  return (
+    <Section
+      title="Health check"
+      hint={
+        <Text size="xs" c="dimmed">
+          How Homeport tells whether the app is well
+        </Text>
+      }
+    >
+      <Paper p="md">
+        <Stack gap="sm">
+          <SegmentedControl
+            aria-label="Kind of check"
+            maw={360}
+            disabled={disabled}
+            value={probe.type}
+            onChange={(type) => setProbe({ ...probe, type: type as Probe["type"] })}
+            data={[
+              { value: "http", label: "HTTP request" },
+              { value: "tcp", label: "Open port" },
+              { value: "command", label: "Command" },
+            ]}
+          />
+          {probe.type === "http" && (
+            <TextInput
+              label="Path"
+              description="Must answer with a status below 400"
+              maw={360}
+              readOnly={disabled}
+              value={probe.path ?? ""}
+              error={problem}
+              onChange={(event) => setProbe({ ...probe, path: event.currentTarget.value })}
+            />
+          )}
+          {probe.type === "command" && (
+            <TextInput
+              label="Command"
+              description="Run in the app's folder; well when it ends with 0"
+              readOnly={disabled}
+              value={command}
+              error={problem}
+              onChange={(event) => setCommand(event.currentTarget.value)}
+            />
+          )}
+          <Group gap="md">
+            <NumberInput
+              label="Every"
+              suffix=" s"
+              min={1}
+              max={3600}
+              w={130}
+              readOnly={disabled}
+              value={probe.interval ?? 30}
+              onChange={(value) => setProbe({ ...probe, interval: Number(value) })}
+            />
+            <NumberInput
+              label="Give up after"
+              suffix=" s"
+              min={0.1}
+              max={60}
+              w={130}
+              readOnly={disabled}
+              value={probe.timeout ?? 5}
+              onChange={(value) => setProbe({ ...probe, timeout: Number(value) })}
+            />
+          </Group>
+        </Stack>
+        <Save
+          changed={changed}
+          save={save}
+          run={() => !problem && save.mutate({ probe: next })}
+          undo={() => {
+            setProbe(was);
+            setCommand(asCommand(was.command));
+          }}
+        />
+      </Paper>
+    </Section>
+  );
+}
+
+function Danger({ service }: { service: ServiceDetail }) {
+  const [opened, { open, close }] = useDisclosure(false);
+  const [typed, setTyped] = useState("");
+  const client = useQueryClient();
+  const navigate = useNavigate();
+  const remove = useMutation({
+    mutationFn: () => api.remove(service.name),
+    onSuccess: async () => {
+      tell(`${service.name} was deleted.`);
+      await navigate({ to: "/services" });
+      client.removeQueries({ queryKey: ["service", service.name] });
+      await client.invalidateQueries({ queryKey: ["services"] });
+    },
+  });
+  return (
+    <Section title="Danger zone">
+      <Paper p="md" style={{ borderColor: "var(--bad)" }}>
+        <Group justify="space-between" gap="sm">
+          <div>
+            <Text size="sm" fw={600}>
+              Delete this service
+            </Text>
+            <Text size="xs" c="dimmed">
+              Stops it and deletes its releases, its data and its logs. This cannot be undone.
+            </Text>
+          </div>
+          <Button variant="outline" color="red" onClick={open}>
+            Delete…
+          </Button>
+        </Group>
+      </Paper>
+      <Modal opened={opened} onClose={close} title={`Delete ${service.name}?`}>
+        <form
+          onSubmit={(event) => {
+            event.preventDefault();
+            if (typed === service.name) remove.mutate();
+          }}
+        >
+          <Stack>
+            <Text size="sm">Its releases, its data and its logs are deleted with it. This cannot be undone.</Text>
+            <TextInput
+              label={
+                <>
+                  Type <strong>{service.name}</strong> to confirm
+                </>
+              }
+              data-autofocus
+              autoComplete="off"
+              value={typed}
+              onChange={(event) => setTyped(event.currentTarget.value)}
+              error={remove.error?.message}
+            />
+            <Group justify="flex-end">
+              <Button variant="default" onClick={close}>
+                Cancel
+              </Button>
+              <Button color="red" type="submit" disabled={typed !== service.name} loading={remove.isPending}>
+                Delete {service.name}
+              </Button>
+            </Group>
+          </Stack>
+        </form>
+      </Modal>
+    </Section>
+  );
+}

@@ -1,0 +1,20 @@
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useCallback } from "react";
+import { api } from "../api/calls";
+import { meQuery } from "../api/queries";
+
+/** Whether the person may do this; the server decides in the end, the page only does not offer what it would refuse. */
+export function useCan(): (verb: string) => boolean {
+  const { data } = useQuery(meQuery);
+  return useCallback((verb) => data?.verbs.includes(verb) ?? false, [data]);
+}
+
+export function useSignOut() {
+  const client = useQueryClient();
+  return useCallback(async () => {
+    await api.logout();
+    client.clear();
+    // A full load drops everything of the last person from memory.
+    location.assign("/");
+  }, [client]);
+}

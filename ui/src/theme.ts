@@ -1,0 +1,60 @@
+import { ActionIcon, Button, createTheme, type MantineColorsTuple, Modal, Paper, Table, Tooltip } from "@mantine/core";
+
+/** The one accent: deep water. Shade 7 on white and white on shade 7 pass AA. */
+const harbor: MantineColorsTuple = [
+  "#e6f6fa",
+  "#d2e9f0",
+  "#a6d3e1",
+  "#76bbd1",
+  "#4fa7c3",
+  "#349ab9",
+  "#1f86a6",
+  "#0b6e8f",
+  "#075c79",
+  "#034b63",
+];
+/** Greys with a little blue in them, light to dark. */
+const gray: MantineColorsTuple = [
+  "#f7f9fa",
+  "#f0f3f5",
+  "#e6eaed",
+  "#d8dee3",
+  "#c2cad1",
+  "#9aa5af",
+  "#66727d",
+  "#4a5560",
+  "#333c45",
+  "#1d242b",
+];
+const dark: MantineColorsTuple = [
+  "#d5dbe1",
+  "#b4bdc6",
+  "#98a3ae",
+  "#66717d",
+  "#3a444e",
+  "#2b343d",
+  "#1f262d",
+  "#171d23",
+  "#12171c",
+  "#0c1014",
+];
+
+export const theme = createTheme({
+  primaryColor: "harbor",
+  primaryShade: { light: 7, dark: 6 },
+  colors: { harbor, gray, dark },
+  fontFamily: "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', sans-serif",
+  fontFamilyMonospace: "ui-monospace, 'SF Mono', Menlo, Consolas, 'Liberation Mono', 'DejaVu Sans Mono', monospace",
+  defaultRadius: "md",
+  cursorType: "pointer",
+  respectReducedMotion: true,
+  headings: { fontWeight: "650", sizes: { h1: { fontSize: "1.375rem", lineHeight: "1.3" }, h2: { fontSize: "1rem" } } },
+  components: {
+    Paper: Paper.extend({ defaultProps: { withBorder: true, radius: "md" } }),
+    Button: Button.extend({ defaultProps: { size: "sm" } }),
+    ActionIcon: ActionIcon.extend({ defaultProps: { variant: "subtle", color: "gray" } }),
+    Tooltip: Tooltip.extend({ defaultProps: { openDelay: 300, withArrow: true, fz: "xs" } }),
+    Table: Table.extend({ defaultProps: { verticalSpacing: 8, horizontalSpacing: "md" } }),
+    Modal: Modal.extend({ defaultProps: { centered: true } }),
+  },
+});
