@@ -7,11 +7,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import cast
 
 import httpx
 from fastapi import APIRouter, FastAPI
-from uvicorn._types import ASGI3Application
 
 from homeport.identity import Identity, Role
 from homeport.identity import http as identity_http
@@ -94,7 +92,7 @@ class Door:
     @asynccontextmanager
     async def listen(self) -> AsyncIterator[str]:
         """On a free loopback port without TLS, for WebSockets: `127.0.0.1:<port>`."""
-        server = PortalServer(cast(ASGI3Application, self.app))
+        server = PortalServer(self.app)
         listener = await asyncio.get_running_loop().create_server(server.protocol, "127.0.0.1", 0)
         try:
             yield f"127.0.0.1:{listener.sockets[0].getsockname()[1]}"
