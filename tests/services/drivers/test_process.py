@@ -59,8 +59,8 @@ def messages(world: ProcessWorld, instance_id: str, stream: str = "stdout") -> l
 
 async def printed(world: ProcessWorld, instance_id: str, pattern: str) -> re.Match[str]:
     path = world.logs / f"{instance_id}.log"
-    await eventually(lambda: path.exists() and re.search(pattern, path.read_text()))
-    match = re.search(pattern, path.read_text())
+    await eventually(lambda: path.exists() and re.search(pattern, path.read_text(errors="replace")))
+    match = re.search(pattern, path.read_text(errors="replace"))
     assert match
     return match
 
