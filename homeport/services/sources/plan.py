@@ -22,9 +22,10 @@ class Command:
 
 @dataclass(frozen=True)
 class Probe:
-    """How to see that it is up. `type`: http (GET `path`), tcp (accepts), command (`argv` ends with 0)."""
+    """How to see that it is up. `type`: http (GET `path`; without one any answer below 500 will do), tcp (accepts),
+    command (`argv` ends with 0)."""
 
-    type: str = "tcp"
+    type: str = "http"
     path: str | None = None
     argv: tuple[str, ...] = ()
 

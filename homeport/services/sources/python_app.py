@@ -89,7 +89,7 @@ def plan_python(directory: Path, app: PythonApp, procfile: Procfile | None, tool
 
 
 def probe_of(procfile: Procfile | None) -> Probe:
-    """Whatever listens must accept; an entry that is not `web` need not listen, so being there is enough."""
+    """Whatever serves must answer; an entry that is not `web` need not listen, so being there is enough."""
     return Probe() if procfile is None or procfile.entry == "web" else Probe("command", argv=("/bin/true",))
 
 

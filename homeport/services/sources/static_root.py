@@ -73,4 +73,4 @@ def plan_static(directory: Path, site: StaticSite) -> Plan:
 def serve_files(root: Path, *, fallback: bool) -> tuple[tuple[str, ...], Probe]:
     """The file server's command, run by the portal's own interpreter, and its probe."""
     options = ("--fallback", "index.html") if fallback else ()
-    return (sys.executable, "-m", "homeport.services.static_site", str(root), *options), Probe("tcp")
+    return (sys.executable, "-m", "homeport.services.static_site", str(root), *options), Probe()
