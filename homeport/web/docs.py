@@ -18,7 +18,7 @@ _SWAGGER = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Homeport API</title><link rel="icon" href="/favicon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/vendor/swagger-ui/swagger-ui.css"></head>
-<body><div id="swagger-ui"></div>
+<body style="margin:0"><div id="swagger-ui"></div>
 <script src="/vendor/swagger-ui/swagger-ui-bundle.js"></script><script src="/docs/start.js"></script></body></html>
 """
 _SWAGGER_START = """SwaggerUIBundle({
@@ -29,7 +29,7 @@ _SWAGGER_START = """SwaggerUIBundle({
 _REDOC = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Homeport API</title><link rel="icon" href="/favicon.svg" type="image/svg+xml"></head>
-<body><redoc spec-url="/openapi.json" disable-google-font="true"></redoc>
+<body style="margin:0"><redoc spec-url="/openapi.json" disable-google-font="true"></redoc>
 <script src="/vendor/redoc/redoc.standalone.js"></script></body></html>
 """
 # Both readers write style elements and data: images; Redoc searches in a worker made from a blob.
