@@ -13,11 +13,15 @@ def write_to_stderr(level: str) -> None:
     minimum = logging.getLevelNamesMapping()[level.upper()]
     renderer: list[structlog.typing.Processor]
     if sys.stderr.isatty():
-        renderer = [structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False), structlog.dev.ConsoleRenderer()]
+        renderer = [
+            structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+        ]
     else:
         renderer = [
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks,
+            # Without the values of variables: they may be secret.
+            structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)),
             structlog.processors.JSONRenderer(),
         ]
     structlog.configure(

@@ -25,7 +25,7 @@ RECOVERY_ATTEMPTS = 1_000
 
 
 class PortalStopping(BaseException):
-    """Unwinds a workflow's thread at shutdown. No `Exception`: the engine must not take it for the workflow's result."""
+    """Unwinds a workflow's thread at shutdown. No `Exception`: the engine would take that for the workflow's result."""
 
 
 @dataclass(frozen=True)

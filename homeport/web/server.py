@@ -8,6 +8,7 @@ from email.utils import formatdate
 from typing import cast
 
 import structlog
+from starlette.types import ASGIApp
 from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -29,7 +30,7 @@ class PortalServer:
 
     def __init__(
         self,
-        app: ASGI3Application,
+        app: ASGIApp,
         *,
         head_timeout: float = 15.0,
         keep_alive: int = 75,
@@ -37,7 +38,7 @@ class PortalServer:
         ws_ping: float = 20.0,
     ) -> None:
         self._config = Config(
-            app,
+            cast(ASGI3Application, app),
             loop="none",
             http=HttpToolsProtocol,
             ws="websockets-sansio",

@@ -45,11 +45,14 @@ async def test_opening_again_changes_nothing(database: Database) -> None:
 
 
 async def test_a_write_that_raises_leaves_nothing(database: Database) -> None:
-    with pytest.raises(RuntimeError):
+    async def fail_half_way() -> None:
         async with database.write() as session:
             session.add(upload("upl_1"))
             await session.flush()
             raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await fail_half_way()
     async with database.read() as session:
         assert (await session.scalars(select(UploadRow.id))).all() == []
 

@@ -1,0 +1,182 @@
+"""The composition root: builds every part by constructor, bottom up, wires them, and runs them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+
+from homeport.identity import Identity
+from homeport.identity import http as identity_http
+from homeport.kit.bus import Bus
+from homeport.kit.clock import Clock, SystemClock
+from homeport.kit.sealing import Sealer
+from homeport.relay import Authority, Handler, Ingress, TlsHandler
+from homeport.services import http as services_http
+from homeport.services import streams
+from homeport.services.drivers.process import ProcessDriver
+from homeport.services.logs.files import FileLogs
+from homeport.services.parts import Services
+from homeport.services.proxy import Limits, Proxy
+from homeport.settings import Settings
+from homeport.storage import Database, Durable
+from homeport.web import LiveFeed, Place, PortalServer, about, create_app, live
+
+EXECUTOR = "local"  # one portal on one data directory
+
+
+@dataclass(frozen=True)
+class Serving:
+    """A portal that serves: where, and what its first start has to tell."""
+
+    base_url: str
+    port: int
+    ca_path: Path
+    trust_hint: str
+    first_password: str | None
+
+
+class Portal:
+    """One process on one data directory. Building it touches nothing; `prepare` and `serving` do."""
+
+    def __init__(self, settings: Settings, *, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.bus = Bus()
+        data = settings.data_dir
+        self._keys = data / "keys"
+        self.database = Database(settings.database_url or f"sqlite:///{data / 'homeport.db'}")
+        self.identity = Identity(
+            self.database,
+            self.clock,
+            self.bus,
+            key_dir=self._keys,
+            base_url=lambda: self.settings.base_url,
+            session_length=timedelta(hours=settings.session_hours),
+        )
+        self.feed = LiveFeed(self.bus)
+        self.authority = Authority(data / "ca", self.clock, domain=settings.domain, known=self._has_app)
+        self.services: Services | None = None
+
+    async def prepare(self) -> str | None:
+        """Data directory, keys, CA, database, administrator: a new one's password, None when there was one."""
+        data = self.settings.data_dir
+        await asyncio.to_thread(data.mkdir, mode=0o700, parents=True, exist_ok=True)
+        await asyncio.to_thread(self.authority.open)
+        await self.database.open()
+        await self.identity.open()
+        return await self.identity.ensure_administrator()
+
+    @contextlib.asynccontextmanager
+    async def serving(self) -> AsyncIterator[Serving]:
+        """Open everything bottom up, listen last, and close it the other way round. What runs goes on running."""
+        async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(self.database.close)
+            password = await self.prepare()
+            if self.settings.port == 0:
+                self.settings = self.settings.model_copy(update={"port": _free_port(self.settings.bind)})
+            services = self.services = await self._services()
+            stack.push_async_callback(services.close)
+            await services.open()
+            stack.push_async_callback(self.identity.close)
+            await stack.enter_async_context(_running(self.identity.run(), "identity upkeep"))
+            await self._listen(services, stack)
+            yield Serving(
+                self.settings.base_url,
+                self.settings.port,
+                self.authority.ca_path,
+                self.authority.trust_hint(),
+                password,
+            )
+
+    async def _services(self) -> Services:
+        settings, data = self.settings, self.settings.data_dir
+        return Services(
+            self.database,
+            Durable(settings.database_url or f"sqlite:///{data / 'durable.db'}", executor_id=EXECUTOR),
+            settings,
+            await asyncio.to_thread(Sealer, self._keys),
+            self.clock,
+            self.bus,
+            ProcessDriver(data / "instances"),
+            FileLogs(data / "services", clock=self.clock),
+            chance=random.SystemRandom(),
+        )
+
+    async def _listen(self, services: Services, stack: contextlib.AsyncExitStack) -> None:
+        settings = self.settings
+        server = PortalServer(application(self, services))
+        proxy = Proxy(
+            services.routes,
+            domain=settings.domain,
+            limits=Limits(connect=settings.proxy_connect_timeout, response=settings.proxy_response_timeout),
+        )
+        portal_handler = TlsHandler(self.authority.context_for, server.protocol)
+        app_handler = TlsHandler(self.authority.context_for, proxy.protocol)
+        below = f".{settings.domain}"
+
+        def find(name: str | None) -> Handler | None:
+            return app_handler if name is not None and name.lower().endswith(below) else portal_handler
+
+        ingress = Ingress(find)
+        stack.push_async_callback(proxy.close, 2.0)
+        stack.push_async_callback(server.close, 5.0)
+        stack.push_async_callback(ingress.close, 1.0)
+        await ingress.open(settings.bind, settings.port)
+
+    def _has_app(self, label: str) -> bool:
+        return self.services is not None and self.services.routes.find(label.partition(".")[0]) is not None
+
+
+def application(portal: Portal, services: Services) -> FastAPI:
+    """Every part's routes in one application."""
+    settings = portal.settings
+    place = Place(settings.domain, settings.base_url, settings.port, str(portal.authority.ca_path))
+    return create_app(
+        identity=portal.identity,
+        routers=[
+            *identity_http.routes(portal.identity, settings),
+            services_http.router(services),
+            services_http.jobs_router(services),
+            services_http.templates_router(services),
+            streams.router(services, portal.identity),
+            about.routes(place),
+            live.routes(portal.feed, portal.identity),
+        ],
+        base_url=lambda: portal.settings.base_url,
+    )
+
+
+def document() -> dict[str, Any]:
+    """The OpenAPI document, from the code alone: nothing is opened."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        portal = Portal(Settings(data_dir=Path(folder)))
+        services = asyncio.run(portal._services())
+        return application(portal, services).openapi()
+
+
+@contextlib.asynccontextmanager
+async def _running(work: Any, name: str) -> AsyncIterator[None]:
+    task = asyncio.create_task(work, name=name)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _free_port(bind: str) -> int:
+    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.bind((bind, 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,253 @@
+"""The routes of what runs, a table of contents: seed 001 and what its users need beside it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import orjson
+from fastapi import APIRouter, Body, Header, Query, Request, Response
+
+from homeport.identity import Actor, Verb, allowed
+from homeport.identity.http import CurrentActor, require
+from homeport.identity.problems import Forbidden
+from homeport.kit.clock import rfc3339
+from homeport.kit.problems import InvalidParameter
+from homeport.services import schemas
+from homeport.services.jobs import job_body
+from homeport.services.parts import Services
+from homeport.services.requests import Once
+from homeport.services.store import SORTS, ServiceFilter
+
+STATUSES = ("running", "stopped", "deploying", "failed")
+JOB_STATUSES = ("queued", "running", "success", "failed", "cancelled")
+PER_PAGE = 20
+MAX_PER_PAGE = 100
+MAX_TAIL = 10_000
+
+READ = require(Verb.SERVICES_READ)
+WRITE = require(Verb.SERVICES_WRITE)
+DEPLOY = require(Verb.SERVICES_DEPLOY)
+SECRETS = require(Verb.SERVICES_SECRETS)
+
+
+def reply(body: Any, status: int = 200) -> Response:
+    """The body is made of plain values already: no second walk over it."""
+    return Response(orjson.dumps(body), status, media_type="application/json")
+
+
+def answers(model: Any, status: int = 200) -> dict[str, Any]:
+    """For the OpenAPI document."""
+    return {"responses": {status: {"model": model}}, "response_class": Response, "status_code": status}
+
+
+def whole_number(text: str | None, name: str, default: int, *, lowest: int = 1, highest: int | None = None) -> int:
+    """A parameter's number. Raises InvalidParameter for what is none or too small; caps at `highest`."""
+    if text is None:
+        return default
+    if not text.lstrip("-").isdecimal() or not text.isascii() or int(text[:20]) < lowest:
+        raise InvalidParameter(
+            f"{name} must be a whole number from {lowest} on.", details={"fields": {name: text[:80]}}
+        )
+    return min(int(text[:20]), highest) if highest is not None else int(text[:20])
+
+
+def one_of(text: str | None, name: str, choices: Any) -> str | None:
+    """A parameter's word. Raises InvalidParameter that names the choices."""
+    if text is not None and text not in choices:
+        raise InvalidParameter(
+            f"{name} must be one of {', '.join(choices)}.",
+            details={"fields": {name: text[:80]}, "allowed": list(choices)},
+        )
+    return text
+
+
+def router(services: Services) -> APIRouter:
+    """All routes, bound to the parts that serve them."""
+    routes = APIRouter(tags=["apps"])
+    catalogue, lifecycle, requests = services.catalogue, services.lifecycle, services.requests
+
+    @routes.get("/api/services", dependencies=[READ], **answers(schemas.ServicePageOut))
+    async def list_services(
+        request: Request,
+        actor: CurrentActor,
+        page: str | None = None,
+        per_page: Annotated[str | None, Query(description="20 by default, 100 at most.")] = None,
+        status: str | None = None,
+        customer_id: str | None = None,
+        sort: str | None = None,
+        order: str | None = None,
+        search: str | None = None,
+    ) -> Response:
+        if not request.query_params:
+            return reply(await catalogue.directory(actor, PER_PAGE))
+        wanted = ServiceFilter(
+            status=one_of(status, "status", STATUSES),
+            customer_id=customer_id,
+            search=search,
+            sort=one_of(sort, "sort", tuple(SORTS)) or "created_at",
+            order=one_of(order, "order", ("asc", "desc")) or "desc",
+        )
+        number = whole_number(page, "page", 1, highest=1_000_000)
+        size = whole_number(per_page, "per_page", PER_PAGE, highest=MAX_PER_PAGE)
+        return reply((await catalogue.page(actor, wanted, number, size)).body())
+
+    @routes.post("/api/services", dependencies=[DEPLOY], **answers(schemas.CreatedOut, 201))
+    async def create_service(
+        request: Request,
+        actor: CurrentActor,
+        wanted: schemas.CreateService,
+        idempotency_key: Annotated[str | None, Header()] = None,
+    ) -> Response:
+        once = Once.of(actor, idempotency_key, "create", await request.body())
+        return reply(await requests.create(actor, wanted, once), 201)
+
+    @routes.get("/api/services/{ref}", dependencies=[READ], **answers(schemas.ServiceDetailOut))
+    async def get_service(actor: CurrentActor, ref: str) -> Response:
+        return reply(await catalogue.detail(actor, ref))
+
+    @routes.patch("/api/services/{ref}", dependencies=[DEPLOY], **answers(schemas.ServiceDetailOut))
+    async def edit_service(actor: CurrentActor, ref: str, patch: schemas.PatchService) -> Response:
+        return reply(await catalogue.edit(actor, ref, patch))
+
+    @routes.delete("/api/services/{ref}", dependencies=[DEPLOY], status_code=204)
+    async def delete_service(actor: CurrentActor, ref: str) -> Response:
+        await services.finish(lifecycle.delete(actor, ref), f"delete {ref[:80]}")
+        return Response(status_code=204)
+
+    async def act(actor: Actor, ref: str, action: Literal["start", "stop", "restart"]) -> Response:
+        # A caller that hangs up does not leave a service between two states.
+        return reply(await services.finish(lifecycle.act(actor, ref, action), f"{action} {ref[:80]}"))
+
+    @routes.post("/api/services/{ref}/start", dependencies=[WRITE], **answers(schemas.ActionOut))
+    async def start_service(actor: CurrentActor, ref: str) -> Response:
+        return await act(actor, ref, "start")
+
+    @routes.post("/api/services/{ref}/stop", dependencies=[WRITE], **answers(schemas.ActionOut))
+    async def stop_service(actor: CurrentActor, ref: str) -> Response:
+        return await act(actor, ref, "stop")
+
+    @routes.post("/api/services/{ref}/restart", dependencies=[WRITE], **answers(schemas.ActionOut))
+    async def restart_service(actor: CurrentActor, ref: str) -> Response:
+        return await act(actor, ref, "restart")
+
+    @routes.post("/api/services/{ref}/redeploy", dependencies=[DEPLOY], **answers(schemas.DeployOut))
+    async def redeploy_service(
+        request: Request,
+        actor: CurrentActor,
+        ref: str,
+        wanted: Annotated[schemas.Redeploy | None, Body()] = None,
+        idempotency_key: Annotated[str | None, Header()] = None,
+    ) -> Response:
+        once = Once.of(actor, idempotency_key, "redeploy", ref, await request.body())
+        return reply(await requests.redeploy(actor, ref, wanted or schemas.Redeploy(), once))
+
+    @routes.post("/api/services/{ref}/rollback", dependencies=[DEPLOY], **answers(schemas.DeployOut))
+    async def rollback_service(
+        request: Request,
+        actor: CurrentActor,
+        ref: str,
+        wanted: Annotated[schemas.Rollback | None, Body()] = None,
+        idempotency_key: Annotated[str | None, Header()] = None,
+    ) -> Response:
+        once = Once.of(actor, idempotency_key, "rollback", ref, await request.body())
+        return reply(await requests.rollback(actor, ref, wanted or schemas.Rollback(), once))
+
+    @routes.get("/api/services/{ref}/events", dependencies=[READ], **answers(schemas.EventPageOut))
+    async def list_service_events(
+        actor: CurrentActor, ref: str, page: str | None = None, per_page: str | None = None
+    ) -> Response:
+        number = whole_number(page, "page", 1, highest=1_000_000)
+        size = whole_number(per_page, "per_page", MAX_PER_PAGE, highest=MAX_PER_PAGE)
+        return reply((await catalogue.events(actor, ref, number, size)).body())
+
+    @routes.get("/api/events", dependencies=[READ], **answers(schemas.RecentEventsOut))
+    async def list_recent_events(actor: CurrentActor, limit: str | None = None) -> Response:
+        return reply(await catalogue.recent_events(actor, whole_number(limit, "limit", 50, highest=200)))
+
+    @routes.get("/api/services/{ref}/releases", dependencies=[READ], **answers(schemas.ReleasesOut))
+    async def list_releases(actor: CurrentActor, ref: str) -> Response:
+        return reply(await catalogue.releases(actor, ref))
+
+    @routes.get("/api/services/{ref}/variables", dependencies=[READ], **answers(schemas.VariablesOut))
+    async def list_variables(actor: CurrentActor, ref: str, reveal: bool = False) -> Response:
+        if reveal and not allowed(actor, Verb.SERVICES_SECRETS):
+            raise Forbidden("You may not reveal secrets.")
+        return reply(await catalogue.variables(actor, ref, reveal=reveal))
+
+    @routes.get("/api/services/{ref}/metrics", dependencies=[READ], **answers(schemas.MetricsOut))
+    async def get_metrics(actor: CurrentActor, ref: str, minutes: str | None = None) -> Response:
+        return reply(await catalogue.metrics(actor, ref, whole_number(minutes, "minutes", 60, highest=60)))
+
+    @routes.post("/api/uploads", dependencies=[DEPLOY], **answers(schemas.UploadOut, 201))
+    async def upload_source(request: Request, actor: CurrentActor) -> Response:
+        row = await services.uploads.receive(actor, request.stream())
+        body = {"id": row.id, "size": row.size, "sha256": row.sha256, "expires_at": rfc3339(row.expires_at)}
+        return reply(body, 201)
+
+    return routes
+
+
+def jobs_router(services: Services) -> APIRouter:
+    routes = APIRouter(tags=["jobs"])
+
+    @routes.get("/api/jobs", dependencies=[require(Verb.JOBS_READ)], **answers(schemas.JobPageOut))
+    async def list_jobs(
+        actor: CurrentActor,
+        service: str | None = None,
+        status: str | None = None,
+        page: str | None = None,
+        per_page: str | None = None,
+    ) -> Response:
+        wanted = one_of(status, "status", JOB_STATUSES)
+        number = whole_number(page, "page", 1, highest=1_000_000)
+        size = whole_number(per_page, "per_page", PER_PAGE, highest=MAX_PER_PAGE)
+        return reply(await services.jobs_page(actor, service, wanted, number, size))
+
+    async def get_job(actor: CurrentActor, job_id: str) -> Response:
+        """Also as /api/deploy-jobs/{job_id}."""
+        return reply(job_body(await services.job(actor, job_id)))
+
+    for path in ("/api/jobs/{job_id}", "/api/deploy-jobs/{job_id}"):
+        routes.add_api_route(
+            path, get_job, methods=["GET"], dependencies=[require(Verb.JOBS_READ)],
+            name="get_job" if "deploy" not in path else "get_deploy_job", **answers(schemas.JobOut),
+        )  # fmt: skip
+
+    @routes.post("/api/jobs/{job_id}/cancel", dependencies=[require(Verb.JOBS_WRITE)], **answers(schemas.JobOut))
+    async def cancel_job(actor: CurrentActor, job_id: str) -> Response:
+        return reply(job_body(await services.deployments.cancel(actor, job_id)))
+
+    return routes
+
+
+def templates_router(services: Services) -> APIRouter:
+    routes = APIRouter(tags=["templates"])
+    read = require(Verb.TEMPLATES_READ)
+
+    @routes.get("/api/templates", dependencies=[read], **answers(schemas.TemplatesOut))
+    async def list_templates(
+        category: str | None = None, featured: str | None = None, search: str | None = None, sort: str | None = None
+    ) -> Response:
+        chosen = one_of(featured, "featured", ("true", "false"))
+        found = services.templates.list(
+            category=category,
+            featured=None if chosen is None else chosen == "true",
+            search=search,
+            sort=one_of(sort, "sort", ("name", "category", "featured")) or "name",
+        )
+        rows = [template.row() for template in found]
+        return reply({"data": rows, "total": len(rows)})
+
+    @routes.get("/api/templates/{template_id}", dependencies=[read], **answers(schemas.TemplateOut))
+    async def get_template(template_id: str) -> Response:
+        return reply(services.templates.get(template_id).detail())
+
+    @routes.get("/api/templates/{template_id}/logo", dependencies=[read], response_class=Response)
+    async def get_template_logo(template_id: str) -> Response:
+        headers = {
+            "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+            "Cache-Control": "max-age=3600",
+        }
+        return Response(services.templates.get(template_id).logo, media_type="image/svg+xml", headers=headers)
+
+    return routes

@@ -1,0 +1,175 @@
+"""The parts of this package, built once, bottom up, and opened and closed in the right order."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Coroutine, Mapping
+from typing import Any, TypeVar
+
+import structlog
+
+from homeport.identity import Actor
+from homeport.kit.bus import Bus
+from homeport.kit.changes import Change
+from homeport.kit.clock import Clock
+from homeport.kit.sealing import Sealer
+from homeport.services import store
+from homeport.services.catalogue import Catalogue, Page
+from homeport.services.deployments import Deployments
+from homeport.services.drivers import ServiceDriver
+from homeport.services.exposure import Routes
+from homeport.services.health import Health, HealthMonitor
+from homeport.services.jobs import JobStreams, job_body
+from homeport.services.launch import Folders, Launcher
+from homeport.services.lifecycle import Lifecycle
+from homeport.services.live import Live
+from homeport.services.logs import Logs
+from homeport.services.metrics import Metrics, Sample
+from homeport.services.models import JobRow
+from homeport.services.origin import Origins
+from homeport.services.ports import Ports
+from homeport.services.requests import KEYS_KEPT, DeployRequests
+from homeport.services.sources.templates import Templates
+from homeport.services.timeline import Timeline
+from homeport.services.uploads import Uploads
+from homeport.settings import Settings
+from homeport.storage import Database, Durable
+
+log = structlog.get_logger()
+Outcome = TypeVar("Outcome")
+HOUSEKEEPING_SECONDS = 600.0
+
+
+class Services:
+    """What runs. `routes` is what the proxy reads; everything else is reached through the routers."""
+
+    def __init__(
+        self,
+        database: Database,
+        durable: Durable,
+        settings: Settings,
+        sealer: Sealer,
+        clock: Clock,
+        bus: Bus,
+        driver: ServiceDriver,
+        logs: Logs,
+        *,
+        chance: random.Random,
+    ) -> None:
+        self._database = database
+        self._durable = durable
+        self._clock = clock
+        self._bus = bus
+        self.logs = logs
+        self.routes = Routes()
+        self.folders = Folders(settings.data_dir)
+        self.templates = Templates.load()
+        self.job_streams = JobStreams(database, clock)
+        self.uploads = Uploads(database, clock, self.folders.uploads, settings.upload_limit_mb)
+        self._live = Live(self.routes, settings.domain)
+        self._timeline = Timeline(database, clock, bus)
+        self._health = HealthMonitor(clock, subjects=self._live.subjects, changed=self._health_changed)
+        self._metrics = Metrics(
+            driver,
+            clock,
+            self.folders.services,
+            live=self._live.instances,
+            sampled=self._sampled,
+            measured=self._measured,
+        )
+        launcher = Launcher(settings, sealer, self.folders)
+        origins = Origins(settings, self.templates, self.folders)
+        self.catalogue = Catalogue(database, settings, sealer, clock, bus, self._live, self._health, self._metrics)
+        self.lifecycle = Lifecycle(
+            database, settings, clock, bus, driver, self.routes, self._live, launcher, self.folders,
+            self.catalogue, self._timeline, self._health, self._metrics,
+        )  # fmt: skip
+        self.deployments = Deployments(
+            database, durable, settings, sealer, clock, bus, driver, self.routes, self._live, launcher,
+            self.folders, origins, Ports(settings.app_port_first, settings.app_port_last, chance), self.job_streams,
+            self.catalogue, self.lifecycle, self._timeline, self._health, self._metrics, logs,
+        )  # fmt: skip
+        self.requests = DeployRequests(
+            database, settings, sealer, clock, bus, origins, self.catalogue, self.deployments, self._timeline,
+            self.routes,
+        )  # fmt: skip
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def open(self) -> None:
+        """Adopt what runs and resume unfinished jobs."""
+        for folder in (self.folders.services, self.folders.uploads, self.folders.tmp, self.folders.cache):
+            await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        await self.job_streams.open()
+        await self.lifecycle.open()
+        await self._durable.open([self.deployments.workflow()])
+        self._keep(self.deployments.resume(), "resume jobs")
+        await self._health.open()
+        await self._metrics.open()
+        self._keep(self._housekeeping(), "housekeeping")
+
+    async def close(self) -> None:
+        """What runs goes on running; jobs under way go on at the next start."""
+        await self._durable.close()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._metrics.close()
+        await self._health.close()
+        await self.lifecycle.close()
+        await self.job_streams.close()
+
+    async def finish(self, work: Coroutine[Any, Any, Outcome], name: str) -> Outcome:
+        """Await `work`, and let it end also when the caller hangs up."""
+        return await asyncio.shield(self._keep(work, name))
+
+    async def job(self, actor: Actor, job_id: str) -> JobRow:
+        async with self._database.read() as session:
+            return await store.get_job(session, actor, job_id)
+
+    async def jobs_page(
+        self, actor: Actor, service: str | None, status: str | None, page: int, per_page: int
+    ) -> dict[str, Any]:
+        async with self._database.read() as session:
+            service_id = (await store.get_service(session, actor, service)).id if service else None
+            rows, total = await store.list_jobs(
+                session, actor, service_id=service_id, status=status, page=page, per_page=per_page
+            )
+        return Page([job_body(row) for row in rows], total, page, per_page).body()
+
+    def _keep(self, work: Coroutine[Any, Any, Outcome], name: str) -> asyncio.Task[Outcome]:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (problem := task.exception()) and not hasattr(problem, "code"):
+            log.error("a task failed", task=task.get_name(), exc_info=problem)
+
+    def _health_changed(self, service_id: str, health: Health) -> None:
+        self.lifecycle.health_changed(service_id, health)
+
+    def _sampled(self, samples: Mapping[str, Sample]) -> None:
+        data = {
+            service_id: {"cpu_usage": sample.cpu, "memory_usage_mb": sample.memory_mb}
+            for service_id, sample in samples.items()
+        }
+        self._bus.publish(Change("metrics", "changed", "all", data))
+
+    def _measured(self, sizes: Mapping[str, int]) -> None:
+        self._keep(self._store_sizes(dict(sizes)), "store sizes")
+
+    async def _store_sizes(self, sizes: Mapping[str, int]) -> None:
+        async with self._database.write() as session:
+            for service_id, size in sizes.items():
+                await store.change_service(session, service_id, storage_mb=size)
+
+    async def _housekeeping(self) -> None:
+        while True:
+            await self.uploads.clean()
+            async with self._database.write() as session:
+                await store.forget_idempotency(session, self._clock.now() - KEYS_KEPT)
+            await self._clock.sleep(HOUSEKEEPING_SECONDS)

@@ -1,0 +1,353 @@
+"""What goes over the API: bodies that come in, and the shapes that go out (for the OpenAPI document)."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+RESERVED_NAMES = frozenset({"panel", "www", "api", "auth", "traefik", "localhost", "homeport", "portal", "relay"})
+LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
+CUSTOMER = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+
+
+class _In(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+
+class ResourcesIn(_In):
+    cpu_limit: float | None = Field(None, gt=0, le=256, description="Cores.")
+    memory_limit_mb: int | None = Field(None, ge=16, le=1_048_576)
+
+
+class ProbeIn(_In):
+    """How the portal tells whether a service is well."""
+
+    type: Literal["http", "tcp", "command"] = "http"
+    path: str = Field("/", max_length=500, pattern=r"^/[^\s\x00-\x1f]*$")
+    command: list[Annotated[str, Field(max_length=1000)]] | None = Field(None, max_length=20)
+    interval: float = Field(30, ge=1, le=3600, description="Seconds between two probes.")
+    timeout: float = Field(5, ge=0.1, le=60, description="Seconds.")
+    failures: int = Field(3, ge=1, le=20, description="Consecutive failures until unhealthy.")
+
+    @model_validator(mode="after")
+    def _command_given(self) -> ProbeIn:
+        if self.type == "command" and not self.command:
+            raise ValueError("a command probe needs a command")
+        return self
+
+
+VariablesIn = dict[str, str | None]
+
+
+def _text(value: Any) -> Any:
+    """Numbers and booleans are fine where text is wanted: people write PORT=1 and DEBUG=true."""
+    if isinstance(value, dict):
+        return {
+            name: str(one).lower() if isinstance(one, bool) else str(one) if isinstance(one, int | float) else one
+            for name, one in value.items()
+        }
+    return value
+
+
+class CreateService(_In):
+    name: str
+    deploy_method: Literal["template", "git", "upload"]
+    customer_id: str | None = None
+    template_id: str | None = Field(None, max_length=64)
+    git_url: str | None = Field(None, max_length=2000)
+    git_branch: str | None = Field(None, max_length=255)
+    upload_id: str | None = Field(None, max_length=64)
+    variables: VariablesIn = Field(default_factory=dict)
+    resources: ResourcesIn = Field(default_factory=ResourcesIn)
+    probe: ProbeIn | None = None
+
+    _as_text = field_validator("variables", mode="before")(_text)
+
+    @field_validator("name")
+    @classmethod
+    def _is_label(cls, value: str) -> str:
+        if not LABEL.match(value):
+            raise ValueError("use 1 to 63 small letters, digits and inner hyphens: the name becomes a host name")
+        if value in RESERVED_NAMES or value.startswith("svc-"):
+            raise ValueError("this name is reserved")
+        return value
+
+    @field_validator("customer_id")
+    @classmethod
+    def _is_customer(cls, value: str | None) -> str | None:
+        if value is not None and not CUSTOMER.match(value):
+            raise ValueError("a customer id has letters, digits, _ and -")
+        return value
+
+    @model_validator(mode="after")
+    def _source_given(self) -> CreateService:
+        needed = {"template": "template_id", "git": "git_url", "upload": "upload_id"}[self.deploy_method]
+        if not getattr(self, needed):
+            raise ValueError(f"{needed} is needed when deploy_method is {self.deploy_method}")
+        return self
+
+
+class PatchService(_In):
+    variables: VariablesIn | None = None
+    resources: ResourcesIn | None = None
+    probe: ProbeIn | None = None
+    git_branch: str | None = Field(None, max_length=255)
+
+    _as_text = field_validator("variables", mode="before")(_text)
+
+
+class Redeploy(_In):
+    upload_id: str | None = Field(None, max_length=64)
+
+
+class Rollback(_In):
+    release: int | str | None = Field(None, description="A release's number or id; the previous live one otherwise.")
+
+
+class ResourcesOut(BaseModel):
+    cpu_usage: float
+    memory_usage_mb: int
+    memory_limit_mb: int
+
+
+class DetailResourcesOut(ResourcesOut):
+    cpu_limit: float
+    storage_mb: int
+
+
+class ServiceOut(BaseModel):
+    id: str
+    name: str
+    kind: str
+    status: Literal["running", "stopped", "deploying", "failed"]
+    uptime: int | None
+    url: str
+    customer_id: str | None
+    template: str | None
+    deploy_method: str
+    resources: ResourcesOut
+    created_at: str
+    updated_at: str
+    plugin: str | None
+    path: str | None
+    icon: str | None
+    category: str | None
+    enabled: bool
+    hostname: str
+    current_host: str | None
+    machine_name: str | None
+    deployment_type: str
+    port: int | None
+    dependencies: list[str]
+    tls_enabled: bool
+    requires_auth: bool
+    health_status: Literal["healthy", "unhealthy", "starting", "unknown"]
+    deploy_job_id: str | None
+    release: int | None
+    error: str | None
+
+
+class HealthOut(BaseModel):
+    status: Literal["healthy", "unhealthy", "starting", "unknown"]
+    last_check: str | None
+    consecutive_failures: int
+    message: str | None
+
+
+class DetectionOut(BaseModel):
+    kind: str
+    version: str | None
+    reason: str
+    start: str
+
+
+class ServiceDetailOut(ServiceOut):
+    resources: DetailResourcesOut
+    customer_name: str | None
+    compose: str | None
+    variables: dict[str, str]
+    custom_domains: list[str]
+    health: HealthOut
+    deployed_at: str | None
+    git_url: str | None
+    git_branch: str | None
+    revision: str | None
+    driver: str
+    restarts: int
+    detection: DetectionOut | None
+    probe: ProbeIn | None
+    variables_changed: bool
+
+
+class ServicePageOut(BaseModel):
+    data: list[ServiceOut]
+    total: int
+    page: int
+    per_page: int
+    services: list[ServiceOut] | None = Field(
+        None, description="The complete directory; only when asked without parameters."
+    )
+
+
+class CreatedOut(BaseModel):
+    id: str
+    name: str
+    status: str
+    url: str
+    deploy_job_id: str
+
+
+class ActionOut(BaseModel):
+    ok: bool
+    success: bool
+    id: str
+    name: str
+    action: str
+    status: str
+    message: str
+
+
+class DeployOut(ActionOut):
+    deploy_job_id: str
+
+
+class LogEntryOut(BaseModel):
+    timestamp: str
+    stream: str
+    message: str
+    container: str
+
+
+class LogsOut(BaseModel):
+    logs: list[LogEntryOut]
+
+
+class EventOut(BaseModel):
+    id: int
+    type: str
+    status: str
+    message: str
+    timestamp: str
+
+
+class EventPageOut(BaseModel):
+    data: list[EventOut]
+    total: int
+    page: int
+    per_page: int
+
+
+class RecentEventOut(EventOut):
+    service_id: str
+    service_name: str
+
+
+class RecentEventsOut(BaseModel):
+    data: list[RecentEventOut]
+
+
+class ReleaseOut(BaseModel):
+    id: str
+    number: int
+    status: Literal["building", "live", "retired", "failed"]
+    deploy_method: str
+    revision: str | None
+    summary: str | None
+    detection: DetectionOut | None
+    port: int | None
+    routes: list[str]
+    created_at: str
+    live_at: str | None
+    size_mb: int
+    can_rollback: bool
+    job_id: str
+
+
+class ReleasesOut(BaseModel):
+    data: list[ReleaseOut]
+    total: int
+
+
+class VariableOut(BaseModel):
+    name: str
+    value: str
+    secret: bool
+    generated: bool
+
+
+class VariablesOut(BaseModel):
+    data: list[VariableOut]
+
+
+class MetricOut(BaseModel):
+    at: str
+    cpu_usage: float
+    memory_usage_mb: int
+
+
+class MetricsOut(BaseModel):
+    data: list[MetricOut]
+    storage_mb: int
+    cpu_limit: float
+    memory_limit_mb: int
+
+
+class UploadOut(BaseModel):
+    id: str
+    size: int
+    sha256: str
+    expires_at: str
+
+
+class StepOut(BaseModel):
+    name: str
+    status: Literal["pending", "running", "success", "failed", "skipped"]
+    started_at: str | None
+    finished_at: str | None
+    detail: str | None
+
+
+class JobOut(BaseModel):
+    id: str
+    service_id: str
+    service_name: str
+    type: Literal["deploy", "redeploy", "rollback"]
+    status: Literal["queued", "running", "success", "failed", "cancelled"]
+    step: str | None
+    progress: int
+    error: str | None
+    release_id: str
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+    steps: list[StepOut]
+
+
+class JobPageOut(BaseModel):
+    data: list[JobOut]
+    total: int
+    page: int
+    per_page: int
+
+
+class TemplateOut(BaseModel):
+    """One row of the catalogue; the detail adds healthcheck, expose and variables."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    name: str
+    description: str
+    category: str
+    featured: bool
+    trending: bool
+    logo: str
+    security_profile: str
+    min_resources: dict[str, float]
+
+
+class TemplatesOut(BaseModel):
+    data: list[TemplateOut]
+    total: int

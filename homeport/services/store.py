@@ -1,0 +1,246 @@
+"""All SQL of the services: functions over a session. Permission is part of each query: `visible` takes the actor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, delete, func, or_, select, true, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from homeport.identity import Actor
+from homeport.services.models import (
+    EventRow,
+    IdempotencyRow,
+    JobMessageRow,
+    JobRow,
+    ReleaseRow,
+    ServiceRow,
+    UploadRow,
+)
+from homeport.services.problems import JobNotFound, ReleaseNotFound, ServiceNotFound, UploadNotFound
+
+SORTS: dict[str, Any] = {
+    "name": ServiceRow.name,
+    "status": ServiceRow.status,
+    "created_at": ServiceRow.created_at,
+    "updated_at": ServiceRow.updated_at,
+}
+
+
+@dataclass(frozen=True)
+class ServiceFilter:
+    """What `GET /api/services` may ask for."""
+
+    status: str | None = None
+    customer_id: str | None = None
+    search: str | None = None
+    sort: str = "created_at"
+    order: str = "desc"
+
+
+def visible(actor: Actor, column: Any) -> ColumnElement[bool]:
+    """An actor that belongs to a customer sees that customer's rows; the others see all."""
+    return true() if actor.customer_id is None else column == actor.customer_id
+
+
+def _services(actor: Actor) -> Select[ServiceRow]:
+    return select(ServiceRow).where(visible(actor, ServiceRow.customer_id), ServiceRow.deleting.is_(False))
+
+
+def _matching(query: Select[Any], wanted: ServiceFilter) -> Select[Any]:
+    if wanted.status:
+        query = query.where(ServiceRow.status == wanted.status)
+    if wanted.customer_id:
+        query = query.where(ServiceRow.customer_id == wanted.customer_id)
+    if wanted.search:
+        query = query.where(func.lower(ServiceRow.name).contains(wanted.search.lower(), autoescape=True))
+    return query
+
+
+async def list_services(
+    session: AsyncSession, actor: Actor, wanted: ServiceFilter, page: int, per_page: int
+) -> tuple[Sequence[ServiceRow], int]:
+    """One page, and how many match in all."""
+    column = SORTS[wanted.sort]
+    ordered = column.asc() if wanted.order == "asc" else column.desc()
+    query = _matching(_services(actor), wanted).order_by(ordered, ServiceRow.id)
+    rows = (await session.scalars(query.limit(per_page).offset((page - 1) * per_page))).all()
+    if page == 1 and len(rows) < per_page:
+        return rows, len(rows)
+    count = _matching(
+        select(func.count())
+        .select_from(ServiceRow)
+        .where(visible(actor, ServiceRow.customer_id), ServiceRow.deleting.is_(False)),
+        wanted,
+    )
+    return rows, (await session.scalar(count)) or 0
+
+
+async def all_services(session: AsyncSession, actor: Actor) -> Sequence[ServiceRow]:
+    """The complete directory, newest first."""
+    return (await session.scalars(_services(actor).order_by(ServiceRow.created_at.desc(), ServiceRow.id))).all()
+
+
+async def get_service(session: AsyncSession, actor: Actor, ref: str) -> ServiceRow:
+    """By id or name. Raises ServiceNotFound, also for what the actor may not see."""
+    row = await session.scalar(_services(actor).where(or_(ServiceRow.id == ref, ServiceRow.name == ref)))
+    if row is None:
+        raise ServiceNotFound(f"There is no service called {ref[:80]!r}.")
+    return row
+
+
+async def find_service(session: AsyncSession, service_id: str) -> ServiceRow | None:
+    return await session.get(ServiceRow, service_id)
+
+
+async def name_is_taken(session: AsyncSession, name: str) -> bool:
+    return (await session.scalar(select(ServiceRow.id).where(ServiceRow.name == name))) is not None
+
+
+async def every_service(session: AsyncSession) -> Sequence[ServiceRow]:
+    """For the portal's own start: all rows, those being deleted included."""
+    return (await session.scalars(select(ServiceRow))).all()
+
+
+async def releases_of(session: AsyncSession, service_id: str) -> Sequence[ReleaseRow]:
+    """Newest first."""
+    query = select(ReleaseRow).where(ReleaseRow.service_id == service_id).order_by(ReleaseRow.number.desc())
+    return (await session.scalars(query)).all()
+
+
+async def releases_by_id(session: AsyncSession, ids: Iterable[str]) -> dict[str, ReleaseRow]:
+    rows = await session.scalars(select(ReleaseRow).where(ReleaseRow.id.in_(list(ids))))
+    return {row.id: row for row in rows}
+
+
+async def live_releases(session: AsyncSession) -> dict[str, ReleaseRow]:
+    """By service id."""
+    query = select(ReleaseRow).join(ServiceRow, ServiceRow.live_release_id == ReleaseRow.id)
+    return {row.service_id: row for row in await session.scalars(query)}
+
+
+async def get_release(session: AsyncSession, release_id: str) -> ReleaseRow:
+    row = await session.get(ReleaseRow, release_id)
+    if row is None:
+        raise ReleaseNotFound("This release is no longer kept.")
+    return row
+
+
+async def ports_in_use(session: AsyncSession) -> set[int]:
+    query = select(ReleaseRow.port).where(ReleaseRow.status.in_(("building", "live")), ReleaseRow.port.is_not(None))
+    return {port for port in await session.scalars(query) if port is not None}
+
+
+async def get_job(session: AsyncSession, actor: Actor, job_id: str) -> JobRow:
+    row = await session.scalar(select(JobRow).where(JobRow.id == job_id, visible(actor, JobRow.customer_id)))
+    if row is None:
+        raise JobNotFound("There is no such job.")
+    return row
+
+
+async def find_job(session: AsyncSession, job_id: str) -> JobRow | None:
+    return await session.get(JobRow, job_id)
+
+
+async def list_jobs(
+    session: AsyncSession, actor: Actor, *, service_id: str | None, status: str | None, page: int, per_page: int
+) -> tuple[Sequence[JobRow], int]:
+    """Newest first."""
+    where = [visible(actor, JobRow.customer_id)]
+    if service_id:
+        where.append(JobRow.service_id == service_id)
+    if status:
+        where.append(JobRow.status == status)
+    query = select(JobRow).where(*where).order_by(JobRow.created_at.desc(), JobRow.id)
+    rows = (await session.scalars(query.limit(per_page).offset((page - 1) * per_page))).all()
+    return rows, (await session.scalar(select(func.count()).select_from(JobRow).where(*where))) or 0
+
+
+async def unfinished_jobs(session: AsyncSession) -> Sequence[str]:
+    return (await session.scalars(select(JobRow.id).where(JobRow.status.in_(("queued", "running"))))).all()
+
+
+async def job_messages(session: AsyncSession, job_id: str, since: int, limit: int) -> Sequence[JobMessageRow]:
+    """Those after `since`, oldest first."""
+    query = select(JobMessageRow).where(JobMessageRow.job_id == job_id, JobMessageRow.seq > since)
+    return (await session.scalars(query.order_by(JobMessageRow.seq).limit(limit))).all()
+
+
+async def last_seq(session: AsyncSession, job_id: str) -> int:
+    query = select(func.max(JobMessageRow.seq)).where(JobMessageRow.job_id == job_id)
+    return (await session.scalar(query)) or 0
+
+
+async def list_events(
+    session: AsyncSession, service_id: str, page: int, per_page: int
+) -> tuple[Sequence[EventRow], int]:
+    """Oldest first, as the seed shows them; page 1 holds the newest `per_page`."""
+    where = EventRow.service_id == service_id
+    query = select(EventRow).where(where).order_by(EventRow.id.desc()).limit(per_page).offset((page - 1) * per_page)
+    rows = (await session.scalars(query)).all()
+    return rows[::-1], (await session.scalar(select(func.count()).select_from(EventRow).where(where))) or 0
+
+
+async def recent_events(session: AsyncSession, actor: Actor, limit: int) -> list[tuple[EventRow, str]]:
+    """Over all services, newest first, each with its service's name."""
+    query = (
+        select(EventRow, ServiceRow.name)
+        .join(ServiceRow, ServiceRow.id == EventRow.service_id)
+        .where(visible(actor, ServiceRow.customer_id))
+        .order_by(EventRow.id.desc())
+        .limit(limit)
+    )
+    return [(row, name) for row, name in (await session.execute(query)).all()]
+
+
+async def trim_events(session: AsyncSession, service_id: str, keep: int) -> None:
+    """Delete all but the newest `keep`."""
+    newest = select(EventRow.id).where(EventRow.service_id == service_id).order_by(EventRow.id.desc()).limit(keep)
+    await session.execute(delete(EventRow).where(EventRow.service_id == service_id, EventRow.id.not_in(newest)))
+
+
+async def trim_jobs(session: AsyncSession, service_id: str, keep: int) -> None:
+    """Delete all but the newest `keep` finished jobs."""
+    newest = select(JobRow.id).where(JobRow.service_id == service_id).order_by(JobRow.created_at.desc()).limit(keep)
+    await session.execute(
+        delete(JobRow).where(JobRow.service_id == service_id, JobRow.id.not_in(newest), JobRow.finished_at.is_not(None))
+    )
+
+
+async def get_upload(session: AsyncSession, upload_id: str) -> UploadRow:
+    row = await session.get(UploadRow, upload_id)
+    if row is None:
+        raise UploadNotFound("This upload does not exist or has expired; send the archive again.")
+    return row
+
+
+async def stale_uploads(session: AsyncSession, now: datetime) -> Sequence[str]:
+    """Expired, and the newest source of no service."""
+    used = select(ServiceRow.upload_id).where(ServiceRow.upload_id.is_not(None))
+    query = select(UploadRow.id).where(UploadRow.expires_at < now, UploadRow.id.not_in(used))
+    return (await session.scalars(query)).all()
+
+
+async def find_idempotency(session: AsyncSession, owner: str, key: str) -> IdempotencyRow | None:
+    return await session.get(IdempotencyRow, (owner, key))
+
+
+async def forget_idempotency(session: AsyncSession, before: datetime) -> None:
+    await session.execute(delete(IdempotencyRow).where(IdempotencyRow.created_at < before))
+
+
+async def change_service(session: AsyncSession, service_id: str, **values: Any) -> None:
+    await session.execute(update(ServiceRow).where(ServiceRow.id == service_id).values(**values))
+
+
+async def change_release(session: AsyncSession, release_id: str, **values: Any) -> None:
+    await session.execute(update(ReleaseRow).where(ReleaseRow.id == release_id).values(**values))
+
+
+async def delete_rows(
+    session: AsyncSession, kind: type[UploadRow | ReleaseRow | ServiceRow], ids: Iterable[str]
+) -> None:
+    await session.execute(delete(kind).where(kind.id.in_(list(ids))))

@@ -1,0 +1,89 @@
+"""Logs and job streams: plain replies for clients that poll, WebSockets for those that follow."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import orjson
+from fastapi import APIRouter, Response, WebSocket
+
+from homeport.identity import Identity, Verb
+from homeport.identity.http import CurrentActor, require
+from homeport.kit.clock import parse_rfc3339
+from homeport.kit.problems import InvalidParameter
+from homeport.services import schemas
+from homeport.services.http import MAX_TAIL, answers, reply, whole_number
+from homeport.services.parts import Services
+
+DEFAULT_TAIL = 100
+
+
+def _since(text: str | None) -> datetime | None:
+    if not text:
+        return None
+    try:
+        return parse_rfc3339(text.replace(" ", "+"))  # a + in a query that nobody encoded
+    except ValueError as problem:
+        raise InvalidParameter(
+            "since must be a time like 2026-03-29T10:00:00Z.", details={"fields": {"since": text[:80]}}
+        ) from problem
+
+
+def _tail(text: str | None) -> int:
+    return whole_number(text, "tail", DEFAULT_TAIL, highest=MAX_TAIL)
+
+
+def router(services: Services, identity: Identity) -> APIRouter:
+    routes = APIRouter()
+
+    @routes.get(
+        "/api/services/{ref}/logs",
+        tags=["apps"],
+        dependencies=[require(Verb.SERVICES_READ)],
+        **answers(schemas.LogsOut),
+    )
+    async def get_logs(
+        actor: CurrentActor,
+        ref: str,
+        tail: str | None = None,
+        since: str | None = None,
+        follow: str | None = None,  # noqa: ARG001 - without an upgrade it is the buffered tail, so that curl works
+    ) -> Response:
+        service_id = await services.catalogue.service_id(actor, ref)
+        entries = await services.logs.tail(service_id, lines=_tail(tail), since=_since(since))
+        return reply({"logs": [orjson.Fragment(entry.json()) for entry in entries]})
+
+    @routes.websocket("/api/services/{ref}/logs", dependencies=[require(Verb.SERVICES_READ)])
+    async def follow_logs(
+        websocket: WebSocket,
+        actor: CurrentActor,
+        ref: str,
+        tail: str | None = None,
+        since: str | None = None,
+    ) -> None:
+        """One JSON entry a message; a viewer that was too slow is told how many lines it missed."""
+        service_id = await services.catalogue.service_id(actor, ref)
+        lines, oldest = _tail(tail), _since(since)
+        async with (
+            identity.socket(websocket, actor) as socket,
+            services.logs.follow(service_id, lines=lines, since=oldest) as entries,
+        ):
+            async for entry in entries:
+                await socket.send(entry.json().decode())
+
+    @routes.websocket("/api/jobs/{job_id}/stream", dependencies=[require(Verb.JOBS_READ)])
+    async def follow_job(
+        websocket: WebSocket,
+        actor: CurrentActor,
+        job_id: str,
+        since: str | None = None,
+        since_seq: str | None = None,
+    ) -> None:
+        """Every message after `since`, then each new one; closes with 1000 after the last."""
+        await services.job(actor, job_id)
+        after = whole_number(since or since_seq, "since", 0, lowest=0)
+        async with identity.socket(websocket, actor) as socket:
+            async for message in services.job_streams.follow(job_id, after):
+                await socket.send(orjson.dumps(message).decode())
+
+    return routes
