@@ -104,7 +104,6 @@ class Client:
                 open_timeout=10,
                 max_size=1 << 20,
             ) as channel:
-                sock.settimeout(None)
 
                 def messages() -> Iterator[Any]:
                     with contextlib.suppress(ConnectionClosedOK):
