@@ -53,7 +53,7 @@ class Plan:
     def start_text(self) -> str:
         """The start command as a person would write it."""
         if self.start[:2] == ("/bin/sh", "-c") and len(self.start) == 3:
-            return self.start[2]
+            return self.start[2].removeprefix("exec ")
         return shlex.join(self.start)
 
     def summary(self) -> dict[str, str | None]:
@@ -83,9 +83,21 @@ def app_environment(plan: Plan) -> dict[str, str]:
     return dict(plan.env)
 
 
+_OPERATORS = re.compile(r"[;&|`\n]|(?:^|\s)[({]")
+_FIRST_WORD = re.compile(r"[A-Za-z0-9_./@+-]+(?=\s|$)")
+_ONLY_IN_SHELL = re.compile(
+    r"(?:\.|alias|case|cd|command|eval|exec|exit|export|for|if|read|readonly|return|set|shift|source|times|trap|ulimit"
+    r"|umask|unset|until|wait|while)(?=\s|$)"
+)
+
+
 def shell(line: str) -> tuple[str, ...]:
-    """An app's own line, run by the shell of its own process. No value of the portal is ever put into it."""
-    return "/bin/sh", "-c", line
+    """An app's own line, run by the shell of its own process. No value of the portal is ever put into it.
+
+    A line of one command takes the shell's place, so that signals and exit codes are the app's own.
+    """
+    alone = _FIRST_WORD.match(line) and not _ONLY_IN_SHELL.match(line) and not _OPERATORS.search(line)
+    return "/bin/sh", "-c", f"exec {line}" if alone else line
 
 
 def listening(line: str, *arguments: str) -> tuple[str, ...]:
