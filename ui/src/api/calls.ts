@@ -6,7 +6,9 @@ import type {
   Job,
   LogEntry,
   Metrics,
+  NewApiKey,
   Page,
+  PatchService,
   Portal,
   Release,
   ServiceDetail,
@@ -40,7 +42,7 @@ export const api = {
   me: () => call<User>("GET", "/api/auth/me"),
   portal: () => call<Portal>("GET", "/api/portal"),
   keys: () => call<List<ApiKey>>("GET", "/api/auth/api-keys"),
-  createKey: (body: { name: string; expires_at?: string }) => call<ApiKey>("POST", "/api/auth/api-keys", { body }),
+  createKey: (body: { name: string; expires_at?: string }) => call<NewApiKey>("POST", "/api/auth/api-keys", { body }),
   revokeKey: (id: string) => call("DELETE", `/api/auth/api-keys/${id}`),
 
   services: (query: ServiceQuery, signal?: AbortSignal) =>
@@ -48,7 +50,7 @@ export const api = {
   service: (ref: string) => call<ServiceDetail>("GET", at(ref)),
   create: (body: CreateService, key: string) =>
     call<DeployStarted>("POST", "/api/services", { body, headers: once(key) }),
-  change: (ref: string, body: Record<string, unknown>) => call<ServiceDetail>("PATCH", at(ref), { body }),
+  change: (ref: string, body: PatchService) => call<ServiceDetail>("PATCH", at(ref), { body }),
   act: (ref: string, action: Action) => call<{ message: string }>("POST", at(ref, `/${action}`)),
   redeploy: (ref: string, body: { upload_id?: string } = {}) =>
     call<DeployStarted>("POST", at(ref, "/redeploy"), { body }),

@@ -3,6 +3,7 @@ import type { Job, Metrics, Page, ServiceDetail, ServiceEvent, ServiceRow } from
 import type { Change } from "./socket";
 
 type Row = Partial<ServiceRow> & { id: string };
+type Sample = Omit<Metrics["data"][number], "at"> & { at?: string };
 type EventList = { events: ServiceEvent[]; total: number };
 const KEPT_EVENTS = 30;
 
@@ -68,16 +69,7 @@ export class LiveCache {
       if (key[0] === "services") return withRow(data as Page<ServiceRow>, row);
       if (key[0] === "service" && (data as ServiceDetail).id === id) return merged(data as ServiceDetail, row);
     }
-    if (topic === "metrics") {
-      const service = String(change.data.service_id ?? id);
-      const point = change.data as { at?: string; cpu_usage?: number; memory_usage_mb?: number };
-      const { cpu_usage = 0, memory_usage_mb = 0 } = point;
-      const row = { id: service, resources: { cpu_usage, memory_usage_mb } } as Row;
-      if (key[0] === "services") return withRow(data as Page<ServiceRow>, row);
-      if (key[0] === "service" && (data as ServiceDetail).id === service) return merged(data as ServiceDetail, row);
-      if (key[0] === "metrics" && point.at && this.names(service).has(key[1]))
-        return withPoint(data as Metrics, { at: point.at, cpu_usage, memory_usage_mb }, Number(key[2]));
-    }
+    if (topic === "metrics") return withSamples(key, data, change.data as Record<string, Sample>, this);
     if (topic === "job" && key[0] === "job" && (data as Job).id === id) return { ...(data as Job), ...change.data };
     if (topic === "event" && action === "created") {
       const event = change.data as unknown as ServiceEvent;
@@ -105,7 +97,10 @@ export class LiveCache {
         this.later(["service", name]);
       }
     }
-    if (topic === "job") this.later(["jobs"]);
+    if (topic === "job") {
+      this.later(["jobs"]);
+      for (const name of this.names(data.service_id, data.service_name)) this.later(["releases", name]);
+    }
   }
 
   private later(key: readonly unknown[]): void {
@@ -119,7 +114,7 @@ export class LiveCache {
   }
 
   /** What a service is called in query keys: its id, and its name where that is known. */
-  private names(id: unknown, name?: unknown): Set<unknown> {
+  names(id: unknown, name?: unknown): Set<unknown> {
     const names = new Set([id, name].filter(Boolean));
     for (const query of this.client.getQueryCache().findAll({ queryKey: ["service"] }))
       if ((query.state.data as ServiceDetail | undefined)?.id === id) names.add(query.queryKey[1]);
@@ -143,3 +138,31 @@ function withPoint(metrics: Metrics, point: Metrics["data"][number], minutes: nu
   const first = new Date(Date.parse(point.at) - minutes * 60_000).toISOString();
   return { ...metrics, data: [...metrics.data.filter((known) => known.at > first), point] };
 }
+
+/** One round of measurements over all services. */
+function withSamples(
+  key: readonly unknown[],
+  data: unknown,
+  samples: Record<string, Sample>,
+  cache: LiveCache,
+): unknown {
+  if (key[0] === "services") {
+    let page = data as Page<ServiceRow>;
+    for (const row of page.data) page = withSample(page, row.id, samples[row.id]);
+    return page;
+  }
+  if (key[0] === "service") {
+    const detail = data as ServiceDetail;
+    const sample = samples[detail.id];
+    return sample ? merged(detail, { id: detail.id, resources: measured(sample) } as Row) : detail;
+  }
+  if (key[0] === "metrics")
+    for (const [id, { at, ...sample }] of Object.entries(samples))
+      if (at && cache.names(id).has(key[1])) return withPoint(data as Metrics, { at, ...sample }, Number(key[2]));
+  return data;
+}
+
+const measured = ({ cpu_usage, memory_usage_mb }: Sample) => ({ cpu_usage, memory_usage_mb });
+
+const withSample = (page: Page<ServiceRow>, id: string, sample: Sample | undefined) =>
+  sample ? withRow(page, { id, resources: measured(sample) } as Row) : page;

@@ -9,7 +9,7 @@ import { Dropzone } from "../deploy/Dropzone";
 import { tellProblem } from "../parts/tell";
 import { useServiceActions } from "./actions";
 
-const WHAT = {
+const WHAT: Record<string, string> = {
   git: "Homeport fetches the newest commit and builds it.",
   template: "Homeport builds the template again with the current settings.",
   upload: "Drop a newer folder or archive here, or build the last one again.",

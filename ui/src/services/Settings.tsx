@@ -280,7 +280,7 @@ function LimitsPart({ service, disabled }: Part) {
 }
 
 const asCommand = (command: Probe["command"]) => (Array.isArray(command) ? command.join(" ") : (command ?? ""));
-const START: Probe = { type: "tcp", path: "/", interval: 30, timeout: 5 };
+const START: Probe = { type: "tcp", path: "/", interval: 30, timeout: 5, failures: 3 };
 
 function ProbePart({ service, disabled }: Part) {
   const was = service.probe ?? START;
@@ -360,6 +360,17 @@ function ProbePart({ service, disabled }: Part) {
               readOnly={disabled}
               value={probe.timeout ?? 5}
               onChange={(value) => setProbe({ ...probe, timeout: Number(value) })}
+            />
+            <NumberInput
+              label="Unhealthy after"
+              suffix=" failures"
+              min={1}
+              max={20}
+              allowDecimal={false}
+              w={130}
+              readOnly={disabled}
+              value={probe.failures}
+              onChange={(value) => setProbe({ ...probe, failures: Number(value) })}
             />
           </Group>
         </Stack>

@@ -2,9 +2,10 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback } from "react";
 import { api } from "../api/calls";
 import { meQuery } from "../api/queries";
+import type { Verb } from "../api/types";
 
 /** Whether the person may do this; the server decides in the end, the page only does not offer what it would refuse. */
-export function useCan(): (verb: string) => boolean {
+export function useCan(): (verb: Verb) => boolean {
   const { data } = useQuery(meQuery);
   return useCallback((verb) => data?.verbs.includes(verb) ?? false, [data]);
 }

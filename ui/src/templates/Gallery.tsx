@@ -79,6 +79,7 @@ export function Gallery({ choose }: { choose: (id: string) => void }) {
 }
 
 export function TemplateHead({ template }: { template: Template }) {
+  const memory = template.min_resources.memory_mb;
   return (
     <Group gap="sm" wrap="nowrap">
       <img src={template.logo} alt="" width={32} height={32} className={classes.logo} />
@@ -88,7 +89,7 @@ export function TemplateHead({ template }: { template: Template }) {
         </Text>
         <Text size="xs" c="dimmed">
           {CATEGORIES[template.category] ?? template.category}
-          {template.min_resources && ` · needs ${megabytes(template.min_resources.memory_mb)}`}
+          {memory !== undefined && ` · needs ${megabytes(memory)}`}
         </Text>
       </div>
       {template.coming_soon && (
