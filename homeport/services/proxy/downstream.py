@@ -84,9 +84,7 @@ class ClientConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # whichever way, it is over
         self._phase = _Phase.CLOSED
         self.deadline = math.inf
-        exchange, self._exchange = self._exchange, None
-        if exchange is not None:
-            exchange.client_lost()
+        self._end_exchange()
         self._lost(self)
 
     def pause_writing(self) -> None:
@@ -113,10 +111,7 @@ class ClientConnection(asyncio.Protocol):
 
     def retire(self) -> None:
         """The proxy is closing: end now what is idle or a tunnel, and after its answer what is not."""
-        if self._exchange is None:
-            self.hang_up()
-        elif self._exchange.tunnel:
-            self._exchange.client_lost()
+        if self._exchange is None or self._exchange.tunnel:
             self.hang_up()
 
     # --- for the exchange ---
@@ -150,13 +145,13 @@ class ClientConnection(asyncio.Protocol):
             self._advance()
 
     def cut(self) -> None:
-        self._exchange = None
         self._phase = _Phase.CLOSED
+        self._end_exchange()
         self._transport.abort()
 
     def hang_up(self) -> None:
-        self._exchange = None
         self._phase = _Phase.CLOSED
+        self._end_exchange()
         self._allow(CLOSE_TIMEOUT)
         self._transport.close()
 
@@ -225,6 +220,11 @@ class ClientConnection(asyncio.Protocol):
         if (self._sni is not None and bare != self._sni) or not bare.endswith(suffix):
             return None
         return bare[: -len(suffix)].decode()
+
+    def _end_exchange(self) -> None:
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.client_lost()
 
     def _refuse(self, trouble: Trouble) -> None:
         self.send(heads.trouble(trouble, name="", head=None, keep_alive=False))
