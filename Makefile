@@ -31,6 +31,7 @@ check: .venv/.dev ui/node_modules/.installed ## Check style, types, layers and g
 	$(VENV)/mypy
 	$(VENV)/lint-imports
 	$(VENV)/python tools/reference.py --check
+	ui/types.sh --check
 	cd ui && npm run --silent check
 
 .PHONY: bench

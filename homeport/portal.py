@@ -155,14 +155,13 @@ def application(portal: Portal, services: Services) -> FastAPI:
     )
 
 
-def document() -> dict[str, Any]:
-    """The OpenAPI document, from the code alone: nothing is opened."""
+def unopened() -> FastAPI:
+    """The application as the code has it, to read its routes and its OpenAPI document: nothing is opened."""
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
         portal = Portal(Settings(data_dir=Path(folder)))
-        services = asyncio.run(portal._services())
-        return application(portal, services).openapi()
+        return application(portal, asyncio.run(portal._services()))
 
 
 @contextlib.asynccontextmanager

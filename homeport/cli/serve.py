@@ -19,7 +19,7 @@ from homeport.cli.local import LocalAccess, read_local, write_local
 from homeport.cli.output import print_json_line
 from homeport.kit.lockfile import AlreadyLocked, Lockfile
 from homeport.kit.problems import Conflict, NotFound
-from homeport.portal import Portal, Serving
+from homeport.portal import Portal, Serving, unopened
 from homeport.settings import Settings
 
 T = TypeVar("T")
@@ -65,9 +65,7 @@ def reset_password(settings: Settings, username: str) -> str:
 
 def openapi_document() -> dict[str, Any]:
     """The API's OpenAPI document, made from the code."""
-    from homeport.portal import document
-
-    return document()
+    return unopened().openapi()
 
 
 def _only_one(settings: Settings) -> Lockfile:

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter
 from pydantic import BaseModel
+from starlette.responses import FileResponse
 
 from homeport import __version__
 from homeport.identity import Verb
 from homeport.identity.http import require
+from homeport.kit.problems import NotFound
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,16 @@ class Portal(BaseModel):
 
 
 def routes(place: Place) -> APIRouter:
-    router = APIRouter(prefix="/api", tags=["portal"])
+    router = APIRouter(tags=["portal"])
 
-    @router.get("/portal", dependencies=[require(Verb.ACCOUNT_SELF)])
+    @router.get("/ca.pem", dependencies=[require(Verb.PUBLIC)], response_class=FileResponse)
+    async def get_ca() -> FileResponse:
+        """The certificate of this portal's own authority (PEM), for a device that is about to trust it."""
+        if place.ca_path is None:
+            raise NotFound("This portal's certificates come from a public authority.")
+        return FileResponse(place.ca_path, media_type="application/x-pem-file", filename="homeport-ca.pem")
+
+    @router.get("/api/portal", dependencies=[require(Verb.ACCOUNT_SELF)])
     async def get_portal() -> Portal:
         """This portal's address and version. An app lives at `<name>.<app_domain>`."""
         return Portal(
