@@ -140,8 +140,11 @@ def _handler(git_server: GitServer) -> type[BaseHTTPRequestHandler]:
                 if name.lower() != "status":
                     self.send_header(name, value)
             self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+            try:
+                self.end_headers()
+                self.wfile.write(content)
+            except ConnectionError:  # the client has had enough, as some tests want it to
+                self.close_connection = True
 
         def _body(self) -> bytes:
             if self.headers.get("Transfer-Encoding", "").lower() != "chunked":

@@ -236,34 +236,29 @@ class _Clone:
 
     def _explained(self, problem: CommandFailed) -> SourceRefused | SourceUnavailable:
         """A sentence for people from what git said."""
-        said = problem.output
-        host = self._address.host
+        host, said = self._address.host, f"{problem.output}\n{problem.message}"
+        if re.search(r"error: 30[1278]|unable to update url base from redirection", said):
+            return SourceRefused(f"{host} redirects to another address: give the address that it redirects to.")
+        if re.search(r"fsck error|hasDot|gitmodules", said):
+            return SourceRefused("The repository holds objects that git itself calls malformed or dangerous.")
         for pattern, explained in (
+            (r"cannot run git", "git is not installed on the portal's machine: install it and deploy again."),
             (r"Remote branch .* not found", f"The repository has no branch {self._branch!r}: check its spelling."),
             (
                 r"could not read Username|Authentication failed|error: 40[134]|not found|not valid: is this a git",
                 f"No such repository on {host}, or it is private: check the address in a browser that is signed out.",
             ),
-            (r"(SSL|certificate)", f"The certificate of {host} is not valid."),
+            (r"SSL|certificate", f"The certificate of {host} is not valid."),
             (
                 r"Failed to connect|Could not connect|Connection refused|Connection timed out|unreachable",
                 f"{host} does not answer.",
             ),
+            (r"unknown revision|bad default revision|does not have any commits", "The repository has no commits."),
             (
-                r"unknown revision|ambiguous argument 'HEAD'|bad default revision|does not have any commits",
-                "The repository has no commits.",
-            ),
-            (
-                r"File size limit exceeded|signal 25",
+                r"invalid index-pack output|File too large|File size limit|signal 25",
                 f"The repository was not taken: it is larger than {self._limit_mb} MB.",
             ),
         ):
-            if re.search(pattern, f"{said}\n{problem.message}"):
+            if re.search(pattern, said):
                 return SourceUnavailable(explained)
-        if "cannot run git" in said:
-            return SourceUnavailable("git is not installed on the portal's machine: install it and deploy again.")
-        if re.search(r"error: 30[1278]|redirect", said):
-            return SourceRefused(f"{host} redirects to another address: give the address that it redirects to.")
-        if re.search(r"fsck|hasDot|gitmodules", said):
-            return SourceRefused("The repository holds objects that git itself calls malformed or dangerous.")
         return SourceUnavailable(f"The repository could not be fetched: {problem.message} The log says more.")
