@@ -10,6 +10,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
+import structlog
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket
 
@@ -37,6 +39,8 @@ COOKIE = "__Host-homeport_session"
 ADMINISTRATOR = "admin"
 THIS_MACHINE = "The shell of this machine"
 UPKEEP_SECONDS = 60.0
+
+log = structlog.get_logger()
 
 
 class Identity:
@@ -74,16 +78,18 @@ class Identity:
 
     async def run(self) -> None:
         """Upkeep, until cancelled: sockets whose credential another process ended, last uses, expired sessions."""
-        since = 0.0
+        tidied = self._clock.monotonic()
         while True:
             await self._clock.sleep(SECONDS)
-            await self.end_stale_sockets()
-            since += SECONDS
-            if since >= UPKEEP_SECONDS:
-                since = 0.0
-                await self.api_keys.write_last_uses()
-                async with self._database.write() as db:
-                    await store.delete_expired_sessions(db, self._clock.now())
+            try:
+                await self.end_stale_sockets()
+                if self._clock.monotonic() - tidied >= UPKEEP_SECONDS:
+                    tidied = self._clock.monotonic()
+                    await self.api_keys.write_last_uses()
+                    async with self._database.write() as db:
+                        await store.delete_expired_sessions(db, self._clock.now())
+            except (SQLAlchemyError, OSError) as problem:
+                log.warning("upkeep waits for the database", problem=type(problem).__name__)
 
     async def ensure_administrator(self) -> str | None:
         """Make the administrator if there is none; the password, which exists nowhere else. None if there was one."""
@@ -93,23 +99,23 @@ class Identity:
         password = new_password()
         hashed = await self._passwords.hash(password)
         now = self._clock.now()
-        async with self._database.write() as db:
-            if await store.has_user_with_role(db, Role.ADMIN):
-                return None
-            db.add(
-                User(
-                    id=new_id("usr"),
-                    username=ADMINISTRATOR,
-                    email=None,
-                    name="Administrator",
-                    role=Role.ADMIN,
-                    customer_id=None,
-                    password_hash=hashed,
-                    created_at=now,
-                    updated_at=now,
-                )
-            )
-            await store.set_onboarding_status(db, OnboardingStatus.COMPLETE, now)
+        administrator = User(
+            id=new_id("usr"),
+            username=ADMINISTRATOR,
+            email=None,
+            name="Administrator",
+            role=Role.ADMIN,
+            customer_id=None,
+            password_hash=hashed,
+            created_at=now,
+            updated_at=now,
+        )
+        try:
+            async with self._database.write() as db:
+                db.add(administrator)
+                await store.set_onboarding_status(db, OnboardingStatus.COMPLETE, now)
+        except IntegrityError:
+            return None  # another process that started at the same moment was first
         return password
 
     async def admit_machine(self, presented: str | None) -> str:

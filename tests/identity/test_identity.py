@@ -247,3 +247,21 @@ async def test_the_last_use_is_listed_at_once_and_written_later(door: Door, data
     assert (await door.identity.api_keys.list_for(owner.id))[0].last_used_at == used_at
     await door.identity.api_keys.write_last_uses()
     assert await stored() == used_at
+
+
+async def test_upkeep_writes_last_uses_and_removes_sessions_that_expired(door: Door, database: Database) -> None:
+    owner = await admin(door)
+    new = await door.identity.api_keys.create(owner, "ci", None, None)
+    assert await who(door, new.secret)
+    door.clock.advance(timedelta(hours=door.settings.session_hours).total_seconds())
+    upkeep = asyncio.create_task(door.identity.run(), name="upkeep")  # the manual clock never really sleeps
+    try:
+        async with asyncio.timeout(5):
+            while True:
+                await asyncio.sleep(0.01)
+                async with database.read() as db:
+                    if await db.scalar(select(ApiKey.last_used_at)) and not (await db.scalars(select(Session))).all():
+                        break
+    finally:
+        upkeep.cancel()
+        await asyncio.gather(upkeep, return_exceptions=True)

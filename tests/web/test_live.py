@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Origin
 
 from homeport.identity import COOKIE, Identity, Role, Verb
+from homeport.identity import sockets as identity_sockets
 from homeport.identity.http import CurrentActor, require
 from homeport.kit.bus import Bus
 from homeport.kit.changes import Change
@@ -158,6 +159,29 @@ async def test_a_tab_that_falls_out_of_the_kept_past_is_sent_away_and_loses_noth
         assert await close_code(socket) == 1013
 
 
+async def test_a_tab_that_takes_nothing_any_more_is_let_go(
+    house: Door, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(identity_sockets, "SEND_TIMEOUT", 0.2)
+    monkeypatch.setattr(identity_sockets, "CLOSE_TIMEOUT", 0.2)
+    async with open_socket(address, "/api/live", await house.admin_token()) as socket:
+        await message(socket)
+        socket.transport.pause_reading()
+        for number in range(100):
+            house.bus.publish(Change("service", "changed", f"svc_{number}", {"text": "x" * 200_000}))
+        async with asyncio.timeout(5):
+            await let_go(house)
+        socket.transport.abort()
+
+
+async def let_go(house: Door) -> None:
+    for _ in range(500):
+        if not len(house.identity.sockets):
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("the socket is still open")
+
+
 async def test_a_stranger_is_refused_in_plain_http_before_the_upgrade(house: Door, address: str) -> None:
     for headers in ({}, {"authorization": "Bearer nonsense"}, {"cookie": f"{COOKIE}=nonsense"}):
         with pytest.raises(InvalidStatus) as refused:
@@ -270,8 +294,4 @@ async def test_a_client_that_leaves_ends_its_handler(house: Door, address: str) 
     async with open_socket(address, "/api/jobs/wait/stream", await house.admin_token()) as socket:
         await socket.recv()
         assert len(house.identity.sockets) == 1
-    for _ in range(200):
-        if not len(house.identity.sockets):
-            break
-        await asyncio.sleep(0.01)
-    assert len(house.identity.sockets) == 0
+    await let_go(house)
