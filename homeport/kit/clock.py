@@ -36,6 +36,11 @@ def rfc3339(instant: datetime) -> str:
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def rfc3339_ms(instant: datetime) -> str:
+    """With milliseconds, for what is timed rather than dated: `2026-03-29T10:00:00.123Z`."""
+    return f"{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{instant.microsecond // 1000:03}Z"
+
+
 def parse_rfc3339(text: str) -> datetime:
     """An aware instant in UTC; ValueError for anything else, a missing zone included."""
     instant = datetime.fromisoformat(text)

@@ -19,7 +19,7 @@ import structlog
 from homeport.identity import Actor
 from homeport.kit.bus import Bus
 from homeport.kit.changes import Change
-from homeport.kit.clock import Clock, rfc3339
+from homeport.kit.clock import Clock, rfc3339_ms
 from homeport.kit.masking import Masker
 from homeport.kit.problems import Problem
 from homeport.kit.sealing import Sealer
@@ -228,8 +228,8 @@ class Deployments:
             before = job.steps.get(step, {})
             mark = {
                 "status": status,
-                "started_at": rfc3339(now) if status == "running" else before.get("started_at"),
-                "finished_at": None if status == "running" else rfc3339(now),
+                "started_at": rfc3339_ms(now) if status == "running" else before.get("started_at"),
+                "finished_at": None if status == "running" else rfc3339_ms(now),
                 "detail": detail,
             }
             job.steps = {**job.steps, step: mark}

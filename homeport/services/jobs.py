@@ -13,7 +13,7 @@ import structlog
 
 from homeport.kit.bus import Bus
 from homeport.kit.changes import Change
-from homeport.kit.clock import Clock, rfc3339
+from homeport.kit.clock import Clock, rfc3339, rfc3339_ms
 from homeport.services import store
 from homeport.services.models import JobMessageRow, JobRow
 from homeport.storage import Database
@@ -160,7 +160,7 @@ def message_body(row: JobMessageRow) -> dict[str, Any]:
     """One message as the API sends it."""
     return {
         "seq": row.seq,
-        "timestamp": rfc3339(row.at),
+        "timestamp": rfc3339_ms(row.at),
         "type": row.type,
         "step": row.step,
         "stream": row.stream,
@@ -183,8 +183,8 @@ def job_body(row: JobRow) -> dict[str, Any]:
         "error": row.error,
         "release_id": row.release_id,
         "created_at": rfc3339(row.created_at),
-        "started_at": rfc3339(row.started_at) if row.started_at else None,
-        "finished_at": rfc3339(row.finished_at) if row.finished_at else None,
+        "started_at": rfc3339_ms(row.started_at) if row.started_at else None,
+        "finished_at": rfc3339_ms(row.finished_at) if row.finished_at else None,
         "steps": [
             {"name": name, "status": "pending", "started_at": None, "finished_at": None, "detail": None}
             | row.steps.get(name, {})

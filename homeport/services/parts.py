@@ -12,7 +12,7 @@ import structlog
 from homeport.identity import Actor
 from homeport.kit.bus import Bus
 from homeport.kit.changes import Change
-from homeport.kit.clock import Clock
+from homeport.kit.clock import Clock, rfc3339
 from homeport.kit.sealing import Sealer
 from homeport.services import store
 from homeport.services.catalogue import Catalogue, Page
@@ -154,7 +154,7 @@ class Services:
 
     def _sampled(self, samples: Mapping[str, Sample]) -> None:
         data = {
-            service_id: {"cpu_usage": sample.cpu, "memory_usage_mb": sample.memory_mb}
+            service_id: {"at": rfc3339(sample.at), "cpu_usage": sample.cpu, "memory_usage_mb": sample.memory_mb}
             for service_id, sample in samples.items()
         }
         self._bus.publish(Change("metrics", "changed", "all", data))

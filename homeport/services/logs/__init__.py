@@ -10,6 +10,8 @@ from typing import Protocol
 
 import orjson
 
+from homeport.kit.clock import rfc3339_ms
+
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
@@ -25,7 +27,7 @@ class LogEntry:
         """The entry as the API shows it, made once however many viewers there are."""
         if self._json is None:
             body = {
-                "timestamp": _milliseconds(self.timestamp),
+                "timestamp": rfc3339_ms(self.timestamp),
                 "stream": self.stream,
                 "message": self.message,
                 "container": self.instance,
@@ -45,7 +47,7 @@ class Skipped:
         """The gap as the API shows it: an entry of the system, and the number."""
         return orjson.dumps(
             {
-                "timestamp": _milliseconds(datetime.now(UTC)),
+                "timestamp": rfc3339_ms(datetime.now(UTC)),
                 "stream": "system",
                 "message": f"… {self.lines} lines skipped",
                 "container": "",
@@ -66,7 +68,3 @@ class Logs(Protocol):
     ) -> AbstractAsyncContextManager[AsyncIterator[LogEntry | Skipped]]:
         """The tail, then every new entry as it comes; no gap and no repeat between the two."""
         ...
-
-
-def _milliseconds(instant: datetime) -> str:
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant.microsecond // 1000:03d}Z"
