@@ -19,7 +19,7 @@ import homeport
 from homeport.cli.app import app as verbs
 from homeport.cli.exits import MEANING, exit_code
 from homeport.cli.problems import PortalRefused
-from homeport.kit.problems import Problem, ValidationFailed
+from homeport.kit.problems import Problem
 from homeport.portal import unopened
 from homeport.settings import Settings
 from homeport.web.permissions import verb_of
@@ -75,10 +75,10 @@ def problems_page() -> str:
     """Every problem: its code, status, exit code and meaning."""
     _import_everything()
     rows = []
-    for kind in sorted({Problem, *_subclasses(Problem)} - {PortalRefused}, key=lambda kind: (kind.status, kind.code)):
-        problem = kind({}) if issubclass(kind, ValidationFailed) else kind.__new__(kind)
+    kinds: set[type[Problem]] = {Problem, *_subclasses(Problem)} - {PortalRefused}
+    for kind in sorted(kinds, key=lambda kind: (kind.status, kind.code, kind.__name__)):
         meaning = (kind.__doc__ or "").strip().split("\n\n")[0].replace("\n", " ")
-        rows.append((f"`{kind.code}`", str(kind.status), str(int(exit_code(problem))), kind.__name__, meaning))
+        rows.append((f"`{kind.code}`", str(kind.status), str(int(exit_code(kind))), kind.__name__, meaning))
     return (
         f"{_WRITTEN}# Problem codes\n\n"
         "Every error under `/api` has one body: "

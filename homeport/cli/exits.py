@@ -35,8 +35,8 @@ _BY_CODE = {"usage": Exit.USAGE, "not_signed_in": Exit.NOT_SIGNED_IN, "unreachab
 _BY_STATUS = {401: Exit.NOT_SIGNED_IN, 404: Exit.NOT_FOUND, 409: Exit.CONFLICT, 410: Exit.NOT_FOUND}
 
 
-def exit_code(problem: Problem) -> Exit:
-    """The exit code of a problem: by its code where the shell has a word for it, else by its HTTP status."""
+def exit_code(problem: Problem | type[Problem]) -> Exit:
+    """The exit code of a problem or a kind of problem: by its code where the shell has a word for it, else by its HTTP status."""
     if problem.code in _BY_CODE:
         return _BY_CODE[problem.code]
     if problem.status in _BY_STATUS:
