@@ -36,7 +36,7 @@ _BY_STATUS = {401: Exit.NOT_SIGNED_IN, 404: Exit.NOT_FOUND, 409: Exit.CONFLICT, 
 
 
 def exit_code(problem: Problem | type[Problem]) -> Exit:
-    """The exit code of a problem or a kind of problem: by its code where the shell has a word for it, else by its HTTP status."""
+    """The exit code of a problem, or of a kind of problem: by its code, or else by its HTTP status."""
     if problem.code in _BY_CODE:
         return _BY_CODE[problem.code]
     if problem.status in _BY_STATUS:
