@@ -7,7 +7,6 @@ import os
 import re
 import secrets
 import ssl
-import tempfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -21,6 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from homeport.kit.clock import Clock
+from homeport.kit.files import atomic_write
+from homeport.kit.problems import Problem
 
 log = structlog.get_logger()
 
@@ -33,8 +34,10 @@ STRANGERS_PER_SECOND = 2.0
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 
 
-class AuthorityBroken(Exception):
+class AuthorityBroken(Problem):
     """The CA's files do not fit together; the message says which and what to do."""
+
+    code = "authority_broken"
 
 
 @dataclass(frozen=True)
@@ -175,8 +178,8 @@ class Authority:
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .sign(key, hashes.SHA256())
         )
-        _write(self._key_path, _pem(key), 0o600)
-        _write(self.ca_path, ca.public_bytes(serialization.Encoding.PEM), 0o644)
+        atomic_write(self._key_path, _pem(key), mode=0o600)
+        atomic_write(self.ca_path, ca.public_bytes(serialization.Encoding.PEM))
         self._ca, self._key = ca, key
         self._leaves.clear()
 
@@ -249,17 +252,3 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-
-
-def _write(path: Path, content: bytes, mode: int) -> None:
-    """All or nothing, and never readable by others on the way."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        try:
-            file.write(content)
-            file.flush()
-            os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise

@@ -96,7 +96,8 @@ class Ingress:
 
     async def open(self, host: str, port: int) -> int:
         """Listen on `host`, and return the port (0 picks one). 127.0.0.1 and localhost also listen on ::1 where there
-        is IPv6; :: also listens on IPv4. Raises OSError when the address is taken."""
+        is IPv6; :: also listens on IPv4. Raises OSError when the address is taken,
+        ValueError when it is not an address."""
         hosts = {"localhost": ["127.0.0.1", "::1"], "127.0.0.1": ["127.0.0.1", "::1"]}.get(host, [host])
         first = self._listen(hosts[0], port)
         port = int(first.getsockname()[1])

@@ -74,8 +74,12 @@ class AppConnection(asyncio.Protocol):
         if self.recipient is not None:
             self.recipient.app_writable()
 
+    def write(self, data: bytes) -> None:
+        if not self.transport.is_closing():  # the app may have closed a moment before we are told
+            self.transport.write(data)
+
     def pause_reading(self) -> None:
-        if not self._read_paused:
+        if not self._read_paused and not self.transport.is_closing():
             self._read_paused = True
             self.transport.pause_reading()
 

@@ -6,7 +6,7 @@ import asyncio
 import math
 from collections.abc import Callable
 from enum import Enum, auto
-from typing import cast
+from typing import Any, cast
 
 from homeport.services.proxy import heads, pages
 from homeport.services.proxy.exchange import Desk, Exchange
@@ -63,7 +63,7 @@ class ClientConnection(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=self._desk.limits.buffered_bytes)
         peer = transport.get_extra_info("peername")
         secure = transport.get_extra_info("sslcontext") is not None
-        self.visitor = Visitor(str(peer[0]).encode() if peer else b"unknown", b"https" if secure else b"http")
+        self.visitor = Visitor(_address(peer), b"https" if secure else b"http")
         self._allow(self._desk.limits.head)
         if not self._made(self):
             self._refuse(pages.FULL)
@@ -117,13 +117,14 @@ class ClientConnection(asyncio.Protocol):
     # --- for the exchange ---
 
     def send(self, data: bytes) -> None:
-        self._transport.write(data)
+        if not self._transport.is_closing():  # the peer may have closed a moment before we are told
+            self._transport.write(data)
 
     def more(self) -> None:
         self._advance()
 
     def pause(self) -> None:
-        if not self._read_paused:
+        if not self._read_paused and not self._transport.is_closing():
             self._read_paused = True
             self._transport.pause_reading()
 
@@ -192,9 +193,8 @@ class ClientConnection(asyncio.Protocol):
             exchange.flush()
         if exchange is not None and (exchange.app_full if exchange.tunnel else self._reader.pending):
             self.pause()
-        elif self._read_paused and self._phase is not _Phase.CLOSED:
-            self._read_paused = False
-            self._transport.resume_reading()
+        else:
+            self._resume()
 
     def _begin(self, head: RequestHead) -> None:
         self._phase = _Phase.BUSY
@@ -234,9 +234,18 @@ class ClientConnection(asyncio.Protocol):
         self._exchange = None
         self._phase = _Phase.LINGERING
         self._allow(self._desk.limits.linger)
+        self._resume()
+
+    def _resume(self) -> None:
         if self._read_paused:
             self._read_paused = False
-            self._transport.resume_reading()
+            if not self._transport.is_closing():
+                self._transport.resume_reading()
 
     def _allow(self, seconds: float) -> None:
         self.deadline = self._loop.time() + seconds
+
+
+def _address(peer: Any) -> bytes:
+    """Of a socket's other end; IPv4 stays IPv4 where it came over a socket for both."""
+    return str(peer[0]).removeprefix("::ffff:").encode() if peer else b"unknown"

@@ -138,7 +138,7 @@ class Exchange:
     def flush(self) -> None:
         """Send what `body` and `body_end` gathered, in one piece."""
         if self._to_app and self._app is not None:
-            self._app.transport.write(self._to_app[0] if len(self._to_app) == 1 else b"".join(self._to_app))
+            self._app.write(self._to_app[0] if len(self._to_app) == 1 else b"".join(self._to_app))
             self._to_app.clear()
 
     def tunnelled(self, data: bytes) -> None:
@@ -147,7 +147,7 @@ class Exchange:
             return
         self._traffic.bytes_in += len(data)
         self._client.deadline = self._loop.time() + self._desk.limits.tunnel
-        self._app.transport.write(data)
+        self._app.write(data)
         if self._app.write_paused:
             self._client.pause()
 
@@ -407,7 +407,7 @@ class Exchange:
         self._client.deadline = self._loop.time() + self._desk.limits.tunnel
         early = self._client.rest()
         if early:
-            app.transport.write(early)
+            app.write(early)
         self._client.more()
 
     def _flush_client(self) -> None:

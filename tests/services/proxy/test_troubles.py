@@ -269,3 +269,34 @@ async def test_closing_ends_idle_connections_lets_requests_finish_and_cuts_the_l
         assert (await soon).endswith(b"Connection: close\r\n\r\nok")
         assert await late == b""
         idle_writer.close()
+
+
+async def test_clients_that_vanish_at_any_moment_leave_nothing_behind(stage: Stage) -> None:
+    async def app(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n" + b"x" * 300_000)
+            await writer.drain()
+
+    await stage.app(app)
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+
+    async def visit(number: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", stage.port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: app.localhost\r\n\r\n" * (1 + number % 3))
+        if number % 4:
+            await reader.read(number * 500)
+        if number % 2:
+            writer.write_eof()
+            await asyncio.sleep(0.001 * (number % 5))
+            writer.close()
+        else:
+            writer.transport.abort()
+
+    await asyncio.gather(*(visit(number) for number in range(120)))
+    async with asyncio.timeout(3):
+        while stage.proxy.connections or stage.routes.in_flight("rel_1"):  # noqa: ASYNC110  # counts, not events
+            await asyncio.sleep(0.01)
+    assert stage.routes.traffic("app").in_flight == 0
+    assert complaints == []
