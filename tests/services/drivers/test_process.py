@@ -296,6 +296,25 @@ async def test_a_supervisor_that_does_not_answer_is_killed_with_all_it_has(
     assert (await driver.observe())["rel_1"].state is InstanceState.STOPPED
 
 
+async def test_a_supervisor_that_somebody_else_stopped_is_told(processes: ProcessWorld) -> None:
+    driver = await processes.driver()
+    await driver.start(processes.spec("rel_1"))
+    os.kill(processes.supervisor("rel_1"), signal.SIGTERM)
+    await eventually(lambda: processes.changes)
+    assert [change.state for change in processes.changes] == [InstanceState.STOPPED]
+
+
+async def test_many_that_are_stopped_at_once_are_no_news(processes: ProcessWorld) -> None:
+    driver = await processes.driver()
+    names = [f"rel_{number}" for number in range(20)]
+    await asyncio.gather(*(driver.start(processes.spec(name, argv=("sleep", "60"))) for name in names))
+    assert set(await driver.usage(names)) == set(names)
+    await asyncio.gather(*(driver.remove(name) for name in names))
+    assert await driver.observe() == {}
+    await asyncio.sleep(0.6)
+    assert processes.changes == []
+
+
 async def test_usage_counts_busy_children_that_came_and_went(processes: ProcessWorld) -> None:
     driver = await processes.driver()
     code = """

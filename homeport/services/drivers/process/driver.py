@@ -55,6 +55,7 @@ class ProcessDriver:
         self._watched: dict[str, _Watched] = {}
         self._seen: dict[str, Observation] = {}
         self._locks: dict[str, asyncio.Lock] = {}
+        self._stopping: dict[str, int] = {}  # how many callers are stopping it: then its end is no news
         self._tasks: set[asyncio.Task[None]] = set()
         self._meter = Meter()
         self._metering = asyncio.Lock()
@@ -107,10 +108,16 @@ class ProcessDriver:
         if not _ID.fullmatch(instance_id):
             return
         instance = self._instance(instance_id)
-        if instance_id in self._watched:  # perhaps a stop with a longer grace is under way
-            await asyncio.to_thread(instance.ask_to_stop, grace.total_seconds())
-        async with self._lock(instance_id):
-            await self._end(instance, grace.total_seconds())
+        self._stopping[instance_id] = self._stopping.get(instance_id, 0) + 1
+        try:
+            if instance_id in self._watched:  # perhaps a stop with a longer grace is under way
+                await asyncio.to_thread(instance.ask_to_stop, grace.total_seconds())
+            async with self._lock(instance_id):
+                await self._end(instance, grace.total_seconds())
+        finally:
+            self._stopping[instance_id] -= 1
+            if not self._stopping[instance_id]:
+                del self._stopping[instance_id]
 
     async def remove(self, instance_id: str) -> None:
         await self.stop(instance_id, timedelta(0))
@@ -278,6 +285,8 @@ class ProcessDriver:
 
     def _tell(self, observation: Observation) -> None:
         self._remember(observation)
+        if observation.id in self._stopping:
+            return
         try:
             self._on_change(observation)
         except Exception:
