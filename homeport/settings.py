@@ -50,6 +50,9 @@ class Settings(BaseModel):
     gate_timeout: int = Field(60, ge=1, description="Longest wait for a new release to become healthy.")
     drain_timeout: int = Field(30, ge=0, description="Longest wait for requests in flight at a switch.")
     stop_grace: int = Field(10, ge=0, le=120, description="Time between SIGTERM and SIGKILL.")
+    confine_apps: bool = Field(
+        True, description="Keep apps and builds from all files but their own (Landlock), and from root's capabilities."
+    )
     keep_releases: int = Field(5, ge=1, le=100, description="Releases of a service kept for rollback.")
     app_memory_mb: int = Field(512, ge=16, description="Memory limit of an app that names none.")
     app_cpu: float = Field(1.0, gt=0, description="CPU limit, in cores, of an app that names none.")

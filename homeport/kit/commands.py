@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from homeport.kit.confinement import Confinement
 from homeport.kit.problems import Problem
 
 OnLine = Callable[[str], None]
@@ -67,13 +68,15 @@ async def run(
     stdin: bytes | None = None,
     memory_mb: int | None = None,
     file_mb: int | None = None,
+    confinement: Confinement | None = None,
     check: bool = True,
 ) -> Result:
     """Run `argv` with exactly `env` in `cwd`, as user `uid` where one is given.
 
     Standard output and error come merged, line by line, to `on_line`, without terminal codes. All processes of the
     command are killed when it ends, on time-out (seconds), cancellation, more than `max_output` bytes, and when the
-    portal dies. `memory_mb` bounds the private memory of each process, `file_mb` each file it writes.
+    portal dies. `memory_mb` bounds the private memory of each process, `file_mb` each file it writes, `confinement`
+    which files it can reach.
     Raises CommandFailed (unless `check` is false), CommandTimedOut, CommandFlooded.
     """
     spec = {
@@ -83,6 +86,7 @@ async def run(
         "uid": uid,
         "memory": None if memory_mb is None else memory_mb * 1024 * 1024,
         "file_size": None if file_mb is None else file_mb * 1024 * 1024,
+        "confinement": confinement.as_lists() if confinement else None,
         "stdin": None if stdin is None else base64.b64encode(stdin).decode(),
     }
     lines = _Lines(on_line, max_output, keep_output)

@@ -60,6 +60,9 @@ def _first_line() -> bytes:
 
 def _become(spec: dict[str, Any], libc: ctypes.CDLL) -> NoReturn:
     """Turn into the command; never returns."""
+    sys.path.append(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
+    import confinement  # type: ignore[import-not-found]  # the file beside this one
+
     argv = spec["argv"]
     try:
         os.setpgid(0, 0)
@@ -78,6 +81,8 @@ def _become(spec: dict[str, Any], libc: ctypes.CDLL) -> NoReturn:
         os.umask(0o022)
         os.chdir(spec["cwd"])
         os.dup2(_standard_input(spec["stdin"]), 0)
+        if spec["confinement"] is not None:
+            confinement.confine(confinement.Confinement(*spec["confinement"]))
         os.execvpe(argv[0], argv, spec["env"])  # noqa: S606
     except OSError as error:
         os.write(2, f"cannot run {argv[0]}: {error.strerror}\n".encode())

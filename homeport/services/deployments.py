@@ -290,14 +290,16 @@ class Deployments:
             return "kept from its first deploy"
         plan = Plan.from_dict(work.release.plan or {})
         directory = self._folders.build(work.service.id, work.release.build_id)
-        built = await self._origins.build(plan, directory, self._variables(work), self._teller(work, "build"))
+        built = await self._origins.build(
+            plan, work.service.id, directory, self._variables(work), self._teller(work, "build")
+        )
         async with self._database.write() as session:
             await store.change_release(session, work.release.id, size_mb=built.size_mb)
         return f"{built.size_mb} MB" if plan.build else "nothing to build"
 
     async def _start(self, work: Work) -> str | None:
-        data = self._folders.data(work.service.id)
-        await asyncio.to_thread(data.mkdir, mode=0o700, parents=True, exist_ok=True)
+        for folder in (self._folders.data(work.service.id), self._folders.scratch(work.service.id)):
+            await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True, exist_ok=True)
         spec = self._launcher.spec(work.service, work.release)
         await self._driver.remove(spec.id)  # an earlier try of this step, cut off by a crash
         self._live.unsee(spec.id)
@@ -375,7 +377,8 @@ class Deployments:
         needed = {one.build_id for one in [*kept, work.release]}
         for build_id in {one.build_id for one in finished} - needed:
             await asyncio.to_thread(_remove_tree, self._folders.build(work.service.id, build_id))
-            await asyncio.to_thread(_remove_logs, self._folders.logs(work.service.id), build_id)
+        for one in gone:
+            await asyncio.to_thread(_remove_logs, self._folders.logs(work.service.id), one.id)
         async with self._database.write() as session:
             await store.delete_rows(session, ReleaseRow, [one.id for one in gone])
             await store.trim_jobs(session, work.service.id, JOBS_KEPT)

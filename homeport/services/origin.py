@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from homeport.kit.guard import OutboundGuard
-from homeport.services.launch import Folders
+from homeport.services.launch import Confines, Folders
 from homeport.services.sources import Plan, Revision, Toolchain, build, detect, discover, make_plan
 from homeport.services.sources.archive import unpack
 from homeport.services.sources.git import GitFetcher
@@ -29,10 +29,11 @@ class Built:
 class Origins:
     """`source` is a release's record: deploy_method, and template, git_url and git_branch, or upload_id."""
 
-    def __init__(self, settings: Settings, templates: Templates, folders: Folders) -> None:
+    def __init__(self, settings: Settings, templates: Templates, folders: Folders, confines: Confines) -> None:
         self._settings = settings
         self._templates = templates
         self._folders = folders
+        self._confines = confines
         self._git = GitFetcher.from_settings(settings, OutboundGuard(settings.outbound_allow))
         self._toolchain: Toolchain | None = None
 
@@ -72,10 +73,14 @@ class Origins:
             return own
         return {"type": plan.probe.type, "path": plan.probe.path, "command": list(plan.probe.argv)}
 
-    async def build(self, plan: Plan, directory: Path, variables: Mapping[str, str], on_line: OnLine) -> Built:
+    async def build(
+        self, plan: Plan, service_id: str, directory: Path, variables: Mapping[str, str], on_line: OnLine
+    ) -> Built:
+        cache = self._folders.cache(service_id)
+        await asyncio.to_thread(cache.mkdir, parents=True, exist_ok=True)
         result = await build(
-            plan, directory, env=variables, on_line=on_line, timeout=self._settings.build_timeout,
-            cache=self._folders.cache,
+            plan, directory, env=variables, on_line=on_line, timeout=self._settings.build_timeout, cache=cache,
+            confinement=self._confines.within(directory, cache),
         )  # fmt: skip
         return Built(-(-result.size_bytes // MIB))
 

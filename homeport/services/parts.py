@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import structlog
 
 from homeport.identity import Actor
+from homeport.kit import confinement
 from homeport.kit.bus import Bus
 from homeport.kit.changes import Change
 from homeport.kit.clock import Clock, rfc3339
@@ -21,7 +22,7 @@ from homeport.services.drivers import ServiceDriver
 from homeport.services.exposure import Routes
 from homeport.services.health import Health, HealthMonitor
 from homeport.services.jobs import JobStreams, job_body
-from homeport.services.launch import Folders, Launcher
+from homeport.services.launch import Confines, Folders, Launcher
 from homeport.services.lifecycle import Lifecycle
 from homeport.services.live import Live
 from homeport.services.logs import Logs
@@ -61,6 +62,7 @@ class Services:
         self._durable = durable
         self._clock = clock
         self._bus = bus
+        self._confine = settings.confine_apps
         self.logs = logs
         self.routes = Routes()
         self.folders = Folders(settings.data_dir)
@@ -78,8 +80,9 @@ class Services:
             sampled=self._sampled,
             measured=self._measured,
         )
-        launcher = Launcher(settings, sealer, self.folders)
-        origins = Origins(settings, self.templates, self.folders)
+        confines = Confines(settings)
+        launcher = Launcher(settings, sealer, self.folders, confines)
+        origins = Origins(settings, self.templates, self.folders, confines)
         self.catalogue = Catalogue(database, settings, sealer, clock, bus, self._live, self._health, self._metrics)
         self.lifecycle = Lifecycle(
             database, settings, clock, bus, driver, self.routes, self._live, launcher, self.folders,
@@ -98,8 +101,10 @@ class Services:
 
     async def open(self) -> None:
         """Adopt what runs and resume unfinished jobs."""
-        for folder in (self.folders.services, self.folders.uploads, self.folders.tmp, self.folders.cache):
+        for folder in (self.folders.services, self.folders.uploads, self.folders.tmp):
             await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        if self._confine and not confinement.supported():
+            log.warning("apps are not confined to their files: this kernel has no Landlock (Linux 5.13 and later have)")
         await self.job_streams.open()
         await self.lifecycle.open()
         await self._durable.open([self.deployments.workflow()])

@@ -450,3 +450,26 @@ class TestJobs:
         states = [json.loads(one.read_text()) for one in portal.data_dir.glob("instances/*/state.json")]
         assert made.json()["id"] not in {state["service_id"] for state in states}
         client.delete(f"/api/services/{name}")
+
+
+def test_an_app_reaches_neither_the_portals_keys_nor_the_other_apps(
+    deploy: Any, client: httpx.Client, portal: PortalProcess, name: str, repository: Repository
+) -> None:
+    program = (repository.folder / "main.py").read_text()
+    spy = f"""
+import glob
+def reach(path):
+    try:
+        return open(path).read()[:1] != ""
+    except OSError as problem:
+        return type(problem).__name__
+data = {str(portal.data_dir)!r}
+FOUND = {{path: reach(f"{{data}}/{{path}}") for path in ("local.json", "homeport.db", "keys/seal.key", "ca/ca.key")}}
+print("found", FOUND, glob.glob(f"{{data}}/services/*/data/hits"), flush=True)
+"""
+    repository.commit({"main.py": spy + program}, "Spy")
+    assert deploy()["status"] == "success"
+    entries = client.get(f"/api/services/{name}/logs").json()["logs"]
+    said = next(one["message"] for one in entries if one["message"].startswith("found"))
+    assert said.count("PermissionError") == 4, said
+    assert said.endswith("[]")

@@ -12,6 +12,7 @@ import pytest
 
 from homeport.services.health import Health, HealthMonitor, Probe, Subject, check
 from homeport.testing.clock import ManualClock
+from homeport.testing.waiting import eventually
 
 
 @asynccontextmanager
@@ -106,14 +107,8 @@ class Watched:
         before = self.monitor.of("svc_1")
         self.clock.advance(31)
         self.monitor.tick()
-        await until(lambda: self.monitor.of("svc_1") not in (before, Health("starting")))
+        await eventually(lambda: self.monitor.of("svc_1") not in (before, Health("starting")))
         return self.monitor.of("svc_1")
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not true():
-            await asyncio.sleep(0.005)
 
 
 async def serve(reply: Callable[[], bytes], use: Callable[[int], Awaitable[None]]) -> None:
@@ -143,7 +138,10 @@ async def test_unhealthy_only_after_so_many_failures_in_a_row_and_healthy_at_the
         assert watched.told == ["healthy", "unhealthy", "healthy"]
         await watched.monitor.close()
 
-    await serve(lambda: f"HTTP/1.1 {status} X\r\n\r\n".encode(), use)
+    def reply() -> bytes:
+        return f"HTTP/1.1 {status} X\r\n\r\n".encode()
+
+    await serve(reply, use)
 
 
 async def test_what_no_longer_runs_is_forgotten() -> None:

@@ -23,16 +23,30 @@ async def streams(database: Database) -> AsyncIterator[JobStreams]:
     async with database.write() as session:
         session.add(
             ServiceRow(
-                id="svc_1", name="blog", deploy_method="git", variables="", cpu_limit=1, memory_limit_mb=64,
-                status="deploying", created_at=NOW, updated_at=NOW,
-            )  # fmt: skip
+                id="svc_1",
+                name="blog",
+                deploy_method="git",
+                variables="",
+                cpu_limit=1,
+                memory_limit_mb=64,
+                status="deploying",
+                created_at=NOW,
+                updated_at=NOW,
+            )
         )
         await session.flush()
         session.add(
             JobRow(
-                id="job_1", service_id="svc_1", service_name="blog", type="deploy", status="running", steps={},
-                release_id="rel_1", actor="usr_1", created_at=NOW,
-            )  # fmt: skip
+                id="job_1",
+                service_id="svc_1",
+                service_name="blog",
+                type="deploy",
+                status="running",
+                steps={},
+                release_id="rel_1",
+                actor="usr_1",
+                created_at=NOW,
+            )
         )
     streams = JobStreams(database, SystemClock())
     await streams.open()

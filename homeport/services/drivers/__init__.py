@@ -12,6 +12,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from homeport.kit.confinement import Confinement
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -39,6 +41,7 @@ class InstanceSpec:
         seconds=1
     )  # first back-off; doubles to a minute, and starts over after a minute of health
     log_limit_mb: int = 10
+    confinement: Confinement | None = None  # which files it may reach; None: all that its user may
     uid: int | None = None  # run as this user (and group) where the portal may; None keeps the portal's
 
 

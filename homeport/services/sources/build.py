@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from homeport.kit.commands import CommandFailed, CommandFlooded, CommandTimedOut, OnLine, Result, run
+from homeport.kit.confinement import Confinement
 from homeport.kit.files import Tree, measure
 from homeport.services.problems import BuildFailed
 from homeport.services.sources.disk import GrewTooLarge, watched
@@ -69,6 +70,7 @@ async def build(
     uid: int | None = None,
     memory_mb: int | None = 4096,
     disk_mb: int = 4096,
+    confinement: Confinement | None = None,
 ) -> BuildResult:
     """Run the plan's commands in `directory`, one after the other, `timeout` seconds in all.
 
@@ -82,7 +84,14 @@ async def build(
         home = directory / OWN_FOLDER / "home"
         await asyncio.to_thread(_prepare, directory, home, cache, uid)
         step = partial(
-            run, cwd=directory, timeout=timeout, on_line=on_line, uid=uid, memory_mb=memory_mb, file_mb=disk_mb
+            run,
+            cwd=directory,
+            timeout=timeout,
+            on_line=on_line,
+            uid=uid,
+            memory_mb=memory_mb,
+            file_mb=disk_mb,
+            confinement=confinement,
         )
         carried_out = _run_all(plan.build, directory, _environment(env, home, cache), on_line, step)
         try:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import structlog
 
+from homeport.kit import confinement
 from homeport.services.drivers import InstanceSpec, InstanceState, Observation, Usage
 from homeport.services.drivers.process.groups import ControlGroups, find_groups
 from homeport.services.drivers.process.instance import Instance
@@ -62,12 +63,13 @@ class ProcessDriver:
         self._on_change: Callable[[Observation], None] = lambda _: None
 
     def mechanisms(self) -> dict[str, str]:
-        """How each limit is held here: `memory`, `pids`, `cpu` -> a phrase for people."""
+        """How each limit is held here: `memory`, `pids`, `cpu`, `files` -> a phrase for people."""
         held = self._groups.controllers
         return {
             "memory": "control group" if "memory" in held else "watched: looked at each second, killed when over",
             "pids": "control group" if "pids" in held else "watched: looked at each second, killed when over",
             "cpu": "control group" if "cpu" in held else "CPU affinity: whole cores",
+            "files": "Landlock" if confinement.supported() else "not confined: this kernel has no Landlock",
         }
 
     async def open(self, on_change: Callable[[Observation], None]) -> None:

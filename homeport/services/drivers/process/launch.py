@@ -71,6 +71,7 @@ def _words(spec: InstanceSpec, groups: ControlGroups, nonce: str) -> bytes:
         "pids": spec.limits.pids,
         "watch_memory": "memory" not in held,
         "watch_pids": "pids" not in held,
+        "confinement": spec.confinement.as_lists() if spec.confinement else None,
         "cpus": [] if "cpu" in held else some_cpus(spec.id, spec.limits.cpu),
     }
     return marshal.dumps(cast(Any, words))  # a TypedDict of plain types is a dict to marshal

@@ -61,6 +61,9 @@ def _sentence(problem: BaseException) -> str:
 
 
 def _become(spec: Spec, parent: int, stdout: int, stderr: int) -> None:
+    # Here, where it costs the supervisor nothing, and before we become somebody who may not read it.
+    import confinement  # type: ignore[import-not-found]  # homeport/kit/confinement.py, see run.py
+
     os.setsid()
     for directory, _ in spec["groups"]:
         with open(f"{directory}/cgroup.procs", "wb", 0) as file:
@@ -90,6 +93,8 @@ def _become(spec: Spec, parent: int, stdout: int, stderr: int) -> None:
     signal.set_wakeup_fd(-1)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     os.chdir(spec["cwd"])
+    if (limits := spec["confinement"]) is not None:
+        confinement.confine(confinement.Confinement(*limits))
     _execute(spec["argv"], spec["env"])
 
 

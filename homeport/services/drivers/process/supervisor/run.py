@@ -7,7 +7,9 @@ import os
 import sys
 
 if __name__ == "__main__":
-    sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    process = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    sys.path.append(process)
+    sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(process))), "kit"))
     __package__ = "supervisor"  # what follows is relative to it
     from .main import main
 

@@ -26,3 +26,4 @@ class Spec(TypedDict):
     watch_memory: bool
     watch_pids: bool
     cpus: list[int]
+    confinement: tuple[list[str], list[str], list[str]] | None  # hidden, readable, writable
