@@ -37,9 +37,10 @@ export type Way = "template" | "git" | "upload";
 const deploy = createRoute({
   getParentRoute: () => root,
   path: "/deploy",
-  validateSearch: (search: Record<string, unknown>): { way?: Way; template?: string } => ({
+  validateSearch: (search: Record<string, unknown>): { way?: Way; template?: string; url?: string } => ({
     way: (["template", "git", "upload"] as const).find((way) => way === search.way),
     template: typeof search.template === "string" ? search.template : undefined,
+    url: typeof search.url === "string" ? search.url : undefined,
   }),
   component: lazyRouteComponent(() => import("./deploy/Deploy")),
 });

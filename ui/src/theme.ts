@@ -1,4 +1,15 @@
-import { ActionIcon, Button, createTheme, type MantineColorsTuple, Modal, Paper, Table, Tooltip } from "@mantine/core";
+import {
+  ActionIcon,
+  Alert,
+  Button,
+  createTheme,
+  type MantineColorsTuple,
+  Modal,
+  Paper,
+  Table,
+  Text,
+  Tooltip,
+} from "@mantine/core";
 
 /** The one accent: deep water. Shade 7 on white and white on shade 7 pass AA. */
 const harbor: MantineColorsTuple = [
@@ -39,6 +50,9 @@ const dark: MantineColorsTuple = [
   "#0c1014",
 ];
 
+/** Notices in the tones of the statuses, soft enough to live with. */
+const TONES: Record<string, string> = { red: "bad", teal: "good", yellow: "warn", harbor: "busy", gray: "idle" };
+
 export const theme = createTheme({
   primaryColor: "harbor",
   primaryShade: { light: 7, dark: 6 },
@@ -52,9 +66,23 @@ export const theme = createTheme({
   components: {
     Paper: Paper.extend({ defaultProps: { withBorder: true, radius: "md" } }),
     Button: Button.extend({ defaultProps: { size: "sm" } }),
+    Text: Text.extend({ defaultProps: { size: "sm" } }),
+    Alert: Alert.extend({
+      defaultProps: { variant: "light" },
+      vars: (_, { color = "harbor" }) => {
+        const tone = TONES[color] ?? "busy";
+        return { root: { "--alert-bg": `var(--${tone}-soft)`, "--alert-color": `var(--${tone})` } };
+      },
+      styles: {
+        root: { borderColor: "color-mix(in srgb, var(--alert-color) 22%, transparent)" },
+        message: { color: "var(--mantine-color-text)" },
+      },
+    }),
     ActionIcon: ActionIcon.extend({ defaultProps: { variant: "subtle", color: "gray" } }),
     Tooltip: Tooltip.extend({ defaultProps: { openDelay: 300, withArrow: true, fz: "xs" } }),
-    Table: Table.extend({ defaultProps: { verticalSpacing: 8, horizontalSpacing: "md" } }),
+    Table: Table.extend({
+      defaultProps: { verticalSpacing: 8, horizontalSpacing: "md", fz: "sm", classNames: { th: "table-head" } },
+    }),
     Modal: Modal.extend({ defaultProps: { centered: true } }),
   },
 });

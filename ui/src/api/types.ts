@@ -41,11 +41,16 @@ export interface TemplateDetail extends Template {
 export interface TemplateVariable {
   name: string;
   label?: string | null;
-  type: "string" | "password" | "int" | "bool" | "enum" | "domain";
+  type: "string" | "password" | "secret" | "int" | "bool" | "enum" | "domain";
   required: boolean;
   description?: string | null;
   default?: unknown;
   options?: string[] | null;
+  /** Homeport makes a value when none is given. */
+  generated?: boolean;
+  secret?: boolean;
+  min?: number | null;
+  max?: number | null;
 }
 
 /** A message of a log's WebSocket, which the OpenAPI document cannot describe. */

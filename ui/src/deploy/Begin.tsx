@@ -2,7 +2,7 @@ import { Button, Group, Paper, SimpleGrid, Stack, Text, TextInput, ThemeIcon, Ti
 import { IconBrandGit, IconTemplate, IconUpload } from "@tabler/icons-react";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import type { ReactNode } from "react";
+import { type FormEvent, type ReactNode, useState } from "react";
 import { api } from "../api/calls";
 import { templatesQuery } from "../api/queries";
 import type { Template } from "../api/types";
@@ -83,7 +83,7 @@ function Examples() {
     mutationFn: async (template: Template) => {
       const { variables } = await api.template(template.id);
       const asks = variables.some(
-        (one) => one.required && one.name !== "SERVICE_NAME" && one.type !== "password" && (one.default ?? "") === "",
+        (one) => one.required && one.name !== "SERVICE_NAME" && !one.generated && (one.default ?? "") === "",
       );
       if (asks) return null;
       return api.create(
@@ -139,15 +139,22 @@ function UploadWay() {
 
 function GitWay() {
   const navigate = useNavigate();
+  const [url, setUrl] = useState("");
+  const go = (event: FormEvent) => {
+    event.preventDefault();
+    void navigate({ to: "/deploy", search: { way: "git", url: url.trim() || undefined } });
+  };
   return (
-    <Stack gap="xs">
+    <Stack gap="xs" component="form" onSubmit={go}>
       <TextInput
         aria-label="Address of the repository"
         placeholder="https://github.com/you/your-app"
-        readOnly
-        onFocus={() => void navigate({ to: "/deploy", search: { way: "git" } })}
+        autoCapitalize="none"
+        spellCheck={false}
+        value={url}
+        onChange={(event) => setUrl(event.currentTarget.value)}
       />
-      <Button variant="light" onClick={() => void navigate({ to: "/deploy", search: { way: "git" } })}>
+      <Button type="submit" variant="light">
         Deploy from git
       </Button>
     </Stack>

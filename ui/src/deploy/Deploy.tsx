@@ -50,7 +50,7 @@ function Labelled({ icon, text }: { icon: ReactNode; text: string }) {
 }
 
 export default function Deploy() {
-  const { way = "template", template } = route.useSearch();
+  const { way = "template", template, url } = route.useSearch();
   const navigate = useNavigate({ from: "/deploy" });
   const can = useCan();
   if (!can("services.deploy"))
@@ -75,7 +75,7 @@ export default function Deploy() {
       {way === "template" && template && (
         <FromTemplate key={template} id={template} another={() => void navigate({ search: { way } })} />
       )}
-      {way === "git" && <FromGit />}
+      {way === "git" && <FromGit given={url ?? ""} />}
       {way === "upload" && <FromUpload />}
     </Page>
   );
@@ -251,9 +251,9 @@ function FromTemplate({ id, another }: { id: string; another: () => void }) {
   );
 }
 
-function FromGit() {
+function FromGit({ given }: { given: string }) {
   const state = useDeploy();
-  const [url, setUrl] = useState("");
+  const [url, setUrl] = useState(given);
   const [branch, setBranch] = useState("");
   const [tried, setTried] = useState(false);
   const [rows, setRows] = useState<Row[]>([]);
@@ -279,7 +279,7 @@ function FromGit() {
               label="Repository"
               description="Its https:// address. Homeport finds out what it is: Procfile, Python, Node or static files."
               placeholder="https://github.com/you/your-app"
-              autoFocus
+              autoFocus={!given}
               autoCapitalize="none"
               spellCheck={false}
               value={url}

@@ -71,6 +71,16 @@ export function Variables({ rows, change, reveal, disabled, errors = {} }: Props
             value={row.name}
             readOnly={row.known || disabled}
             variant={row.known ? "unstyled" : "default"}
+            rightSectionWidth={86}
+            rightSection={
+              row.generated && (
+                <Tooltip label="Made by Homeport at the first deploy, and kept">
+                  <Badge size="xs" variant="light" color="gray" tt="none">
+                    generated
+                  </Badge>
+                </Tooltip>
+              )
+            }
             error={problems[row.key]}
             onChange={(event) => set(row.key, { name: event.currentTarget.value })}
           />
@@ -82,35 +92,32 @@ export function Variables({ rows, change, reveal, disabled, errors = {} }: Props
             value={row.masked ? "" : row.value}
             readOnly={disabled}
             error={errors[row.name]}
+            rightSection={
+              row.masked &&
+              reveal && (
+                <Tooltip label="Show the secret values">
+                  <ActionIcon size="sm" aria-label={`Show the value of ${row.name}`} onClick={reveal}>
+                    <IconEye size={15} />
+                  </ActionIcon>
+                </Tooltip>
+              )
+            }
             onChange={(event) => set(row.key, { value: event.currentTarget.value, masked: false })}
           />
-          <Group gap={2} wrap="nowrap" h={30}>
-            {row.generated && (
-              <Tooltip label="Made by Homeport at the first deploy and kept">
-                <Badge size="xs" variant="light" color="gray" tt="none">
-                  generated
-                </Badge>
-              </Tooltip>
-            )}
-            {row.masked && reveal && (
-              <Tooltip label="Show the secret values">
-                <ActionIcon size="sm" aria-label={`Show the value of ${row.name}`} onClick={reveal}>
-                  <IconEye size={15} />
-                </ActionIcon>
-              </Tooltip>
-            )}
-            {!disabled && (
-              <Tooltip label="Remove">
-                <ActionIcon
-                  size="sm"
-                  aria-label={`Remove ${row.name || "this row"}`}
-                  onClick={() => change(rows.filter((one) => one.key !== row.key))}
-                >
-                  <IconTrash size={15} />
-                </ActionIcon>
-              </Tooltip>
-            )}
-          </Group>
+          {disabled ? (
+            <span />
+          ) : (
+            <Tooltip label="Remove">
+              <ActionIcon
+                mt={3}
+                size="sm"
+                aria-label={`Remove ${row.name || "this row"}`}
+                onClick={() => change(rows.filter((one) => one.key !== row.key))}
+              >
+                <IconTrash size={15} />
+              </ActionIcon>
+            </Tooltip>
+          )}
         </div>
       ))}
       {!disabled && (

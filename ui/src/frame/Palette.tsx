@@ -23,7 +23,7 @@ import {
 } from "@tabler/icons-react";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { type ComponentType, useState } from "react";
+import { type ComponentType, useEffect, useState } from "react";
 import { servicesQuery, templatesQuery } from "../api/queries";
 import type { ServiceRow } from "../api/types";
 import { StatusWord, serviceStatus } from "../parts/StatusWord";
@@ -148,11 +148,25 @@ export default function Palette() {
     ["Pages and actions", pages],
   ];
   const total = groups.reduce((sum, [, entries]) => sum + entries.length, 0);
+  const first = groups.find(([, entries]) => entries.length > 0)?.[1][0]?.id;
+  // Spotlight chooses the first entry when a key is typed; this chooses it also when the answer came after the key.
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      const list = document.querySelector(".mantine-Spotlight-actionsList");
+      if (first && settled && !list?.querySelector("[data-selected]"))
+        list?.querySelector("[data-action]")?.setAttribute("data-selected", "true");
+    });
+    return () => clearTimeout(timer);
+  }, [first, settled]);
   return (
     <Spotlight.Root
       query={text}
       onQueryChange={setText}
       shortcut={["mod + K"]}
+      centered={false}
+      yOffset="12vh"
+      overlayProps={{ blur: 0, backgroundOpacity: 0.35 }}
+      transitionProps={{ duration: 100 }}
       tagsToIgnore={[]}
       scrollable
       maxHeight={420}

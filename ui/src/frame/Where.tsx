@@ -26,7 +26,9 @@ export function Where() {
               {label}
             </span>
           ) : (
-            <Link to={to}>{label}</Link>
+            <Link to={to} activeOptions={{ exact: true }} activeProps={{ "aria-current": undefined }}>
+              {label}
+            </Link>
           )}
         </Fragment>
       ))}

@@ -1,8 +1,7 @@
 import { Alert, Button, Group, Paper, Stack, Text } from "@mantine/core";
 import { IconAlertTriangle, IconCircleCheck, IconExternalLink, IconRocket } from "@tabler/icons-react";
-import { useMutation, useQuery } from "@tanstack/react-query";
-import { Link, useNavigate } from "@tanstack/react-router";
-import { api } from "../api/calls";
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { recentQuery, servicesQuery } from "../api/queries";
 import type { ServiceRow } from "../api/types";
 import { Begin } from "../deploy/Begin";
@@ -11,7 +10,7 @@ import { count } from "../parts/numbers";
 import { Page, Section } from "../parts/Page";
 import { StatusWord, serviceStatus } from "../parts/StatusWord";
 import { Failed, Loading } from "../parts/states";
-import { tellProblem } from "../parts/tell";
+import { useServiceActions } from "../services/actions";
 import { RowActions } from "../services/RowActions";
 import { Source } from "../services/Source";
 import { useCan } from "../session/session";
@@ -111,15 +110,7 @@ export default function Home() {
 /** A broken service with the one thing to press. */
 function Broken({ row }: { row: ServiceRow }) {
   const can = useCan();
-  const navigate = useNavigate();
-  const why = useMutation({
-    mutationFn: () => api.jobs({ service: row.id, status: "failed", per_page: 1 }),
-    onSuccess: (jobs) => {
-      const job = jobs.data[0];
-      void navigate(job ? { to: "/jobs/$id", params: { id: job.id } } : { to: `/services/${row.name}/logs` });
-    },
-    onError: (error) => tellProblem(error),
-  });
+  const { why } = useServiceActions();
   const ill = row.status === "running";
   return (
     <Alert
@@ -141,7 +132,7 @@ function Broken({ row }: { row: ServiceRow }) {
             Read the log
           </Button>
         ) : (
-          <Button size="xs" variant="default" loading={why.isPending} onClick={() => why.mutate()}>
+          <Button size="xs" variant="default" loading={why.isPending} onClick={() => why.mutate(row.name)}>
             See what went wrong
           </Button>
         )}

@@ -67,13 +67,12 @@ function Panel({ job }: { job: Job }) {
     : failedStep && `[data-step="${failedStep}"][data-level="error"]`;
   return (
     <Container size={1180} px={0}>
-      <Stack gap="md">
+      <Stack gap="md" className="tall">
         <Head job={job} />
         <Outcome job={job} />
         <div className={classes.grid}>
           <StepList job={job} chosen={step} choose={setStep} />
           <LogView
-            short
             buffer={buffer}
             name={`${job.service_name}-${job.id}`}
             live={!isOver(job)}

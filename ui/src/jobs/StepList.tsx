@@ -16,7 +16,7 @@ interface Props {
 export function StepList({ job, chosen, choose }: Props) {
   const now = useNow();
   return (
-    <Paper component="section" aria-label="Steps">
+    <Paper component="section" aria-label="Steps" style={{ alignSelf: "start" }}>
       <ol className={classes.steps}>
         {job.steps.map((step) => {
           const time = stepTime(step, now);

@@ -48,8 +48,8 @@ export function useJobLog(id: string): { buffer: LogBuffer; state: FollowState }
             stream: "step",
             message: `${stepName(step)}: ${stepWords(step).toLowerCase()}`,
           });
-        if (message.type === "step" && message.status === "failed" && message.message)
-          buffer.add({ timestamp, step, stream: "stderr", message: `Error: ${message.message}` });
+        if (message.type === "step" && message.status === "success" && message.message && message.message !== step)
+          buffer.add({ timestamp, step, stream: "system", message: message.message });
         if (message.type === "status" && OVER.has(message.status ?? "")) void client.invalidateQueries({ queryKey });
       }
     };

@@ -13,7 +13,6 @@ import {
   Fragment,
   memo,
   type ReactNode,
-  useDeferredValue,
   useEffect,
   useLayoutEffect,
   useRef,
@@ -39,17 +38,16 @@ interface Props {
   /** Lines to bring into sight once, instead of the end. */
   target?: string;
   aside?: ReactNode;
-  short?: boolean;
 }
 
 /** A log that follows its end until one scrolls up. */
-export function LogView({ buffer, name, everything, empty, live, target, aside, short }: Props) {
+export function LogView({ buffer, name, everything, empty, live, target, aside }: Props) {
   const shown = useSyncExternalStore(buffer.subscribe, buffer.snapshot);
   const [times, setTimes] = useLocalStorage({ key: "homeport-log-times", defaultValue: true });
   const [wrap, setWrap] = useLocalStorage({ key: "homeport-log-wrap", defaultValue: true });
   const [typed, setTyped] = useState("");
   const [search] = useDebouncedValue(typed.trim().toLowerCase(), 150);
-  const chunks = useDeferredValue(shown.chunks);
+  const { chunks } = shown;
   const matches = search
     ? chunks.map((chunk) => filtered(chunk, search)).filter((chunk) => chunk.lines.length > 0)
     : chunks;
@@ -64,7 +62,7 @@ export function LogView({ buffer, name, everything, empty, live, target, aside, 
     }
   };
   return (
-    <div className={classes.root} data-short={short || undefined}>
+    <div className={classes.root}>
       <Group gap={4} className={classes.bar} wrap="nowrap">
         <TextInput
           size="xs"
@@ -160,11 +158,13 @@ function useStick(total: number, target: string | undefined) {
     return () => watch.disconnect();
   }, [stuck]);
   useEffect(() => {
-    if (!target || total === 0) return;
-    const line = box.current?.querySelector(target);
-    if (!line) return;
+    const pane = box.current;
+    const line = target && pane?.querySelector(target);
+    if (!pane || !line || total === 0) return;
+    const { scrollHeight, clientHeight } = pane;
+    if (scrollHeight <= clientHeight + 24) return;
     setStuck(false);
-    line.scrollIntoView({ block: "center" });
+    pane.scrollTop += line.getBoundingClientRect().top - pane.getBoundingClientRect().top - clientHeight / 2;
   }, [target, total]);
   return { box, stuck, missed: stuck ? 0 : total - seen.current, onScroll, toEnd };
 }

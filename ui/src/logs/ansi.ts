@@ -56,7 +56,7 @@ function styled(before: Omit<Span, "text">, codes: string): Omit<Span, "text"> {
 }
 
 const LEVELS: [string, RegExp][] = [
-  ["error", /\b(error|fatal|critical|panic|traceback|exception|failed)\b|Error:/i],
+  ["error", /\b(error|fatal|critical|panic|traceback|exception|failed|could not)\b|Error:/i],
   ["warn", /\bwarn(ing)?\b/i],
   ["debug", /\b(debug|trace)\b/i],
 ];

@@ -6,8 +6,8 @@ import type { ReactNode } from "react";
 export function Page(props: { title: string; actions?: ReactNode; size?: number; children: ReactNode }) {
   useDocumentTitle(`${props.title} · Homeport`);
   return (
-    <Container size={props.size ?? 1180} px={0}>
-      <Stack gap="md">
+    <Container size={1180} px={0}>
+      <Stack gap="md" maw={props.size}>
         <Group justify="space-between" gap="sm" mih={36}>
           <Title order={1}>{props.title}</Title>
           {props.actions}
@@ -28,7 +28,7 @@ export function Section(props: {
 }) {
   return (
     <section aria-label={props.title} id={props.id}>
-      <Group justify="space-between" mb={8} mih={26} gap="xs">
+      <Group justify="space-between" mb={8} mih={30} gap="xs">
         <Group gap="xs" align="baseline">
           <Title order={2} fz="sm">
             {props.title}

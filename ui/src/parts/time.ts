@@ -20,9 +20,10 @@ export function ago(instant: string, now: number): string {
 /** The instant in the reader's own time zone, to the second. */
 export const exact = (instant: string) => full.format(new Date(instant));
 
-/** A duration in milliseconds as "0.4 s", "12 s", "3 min 05 s", "2 h 10 min". */
+/** A duration in milliseconds as "40 ms", "0.4 s", "12 s", "3 min 05 s", "2 h 10 min". */
 export function lasted(ms: number): string {
   const seconds = Math.max(0, ms) / 1000;
+  if (seconds < 0.1) return `${Math.round(Math.max(0, ms))} ms`;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   const whole = Math.floor(seconds);
   if (whole < 60) return `${whole} s`;

@@ -38,7 +38,7 @@ export default function Overview() {
 
 function Resources({ service }: { service: ServiceDetail }) {
   const { ref } = route.useParams();
-  const [minutes, setMinutes] = useState("15");
+  const [minutes, setMinutes] = useState(service.uptime !== null && service.uptime < 300 ? "5" : "15");
   const metrics = useQuery(metricsQuery(ref, Number(minutes)));
   const points = metrics.data?.data ?? [];
   const { resources } = service;

@@ -36,7 +36,7 @@ export default function Releases() {
         data stays as it is.
       </Text>
       <Paper>
-        <Table.ScrollContainer minWidth={620}>
+        <Table.ScrollContainer minWidth={620} type="native">
           <Table>
             <Table.Thead>
               <Table.Tr>

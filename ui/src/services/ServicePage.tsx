@@ -1,8 +1,7 @@
-import { Alert, Button, Container, Group, Menu, Skeleton, Stack, Text, Title } from "@mantine/core";
+import { Alert, Button, Container, Group, Skeleton, Stack, Text, Title } from "@mantine/core";
 import { useDocumentTitle } from "@mantine/hooks";
 import {
   IconAlertTriangle,
-  IconChevronDown,
   IconExternalLink,
   IconEye,
   IconPlayerPlay,
@@ -54,7 +53,7 @@ export default function ServicePage() {
   if (service.error && !service.data) return <Failed error={service.error} what={ref} retry={service.refetch} />;
   return (
     <Container size={1180} px={0}>
-      <Stack gap="md">
+      <Stack gap="md" className="tall">
         {service.data ? (
           <Head service={service.data} />
         ) : (
@@ -112,21 +111,26 @@ function Actions({ service }: { service: ServiceDetail }) {
   return (
     <Group gap="xs">
       {write && running && (
-        <Menu position="bottom-end">
-          <Menu.Target>
-            <Button variant="default" rightSection={<IconChevronDown size={14} />} loading={busy !== null}>
-              Control
-            </Button>
-          </Menu.Target>
-          <Menu.Dropdown>
-            <Menu.Item leftSection={<IconRefresh size={16} />} onClick={() => act.mutate({ ref, action: "restart" })}>
-              Restart
-            </Menu.Item>
-            <Menu.Item leftSection={<IconPlayerStop size={16} />} onClick={() => act.mutate({ ref, action: "stop" })}>
-              Stop
-            </Menu.Item>
-          </Menu.Dropdown>
-        </Menu>
+        <>
+          <Button
+            variant="default"
+            leftSection={<IconPlayerStop size={16} />}
+            loading={busy === "stop"}
+            disabled={busy !== null}
+            onClick={() => act.mutate({ ref, action: "stop" })}
+          >
+            Stop
+          </Button>
+          <Button
+            variant="default"
+            leftSection={<IconRefresh size={16} />}
+            loading={busy === "restart"}
+            disabled={busy !== null}
+            onClick={() => act.mutate({ ref, action: "restart" })}
+          >
+            Restart
+          </Button>
+        </>
       )}
       {can("services.deploy") && (
         <Redeploy service={service}>
@@ -152,7 +156,7 @@ function Actions({ service }: { service: ServiceDetail }) {
           Open
         </Button>
       )}
-      {write && !running && status !== "deploying" && (
+      {write && !running && service.release !== null && (
         <Button
           variant={status === "failed" ? "default" : "filled"}
           leftSection={<IconPlayerPlay size={16} />}
@@ -174,7 +178,7 @@ function Actions({ service }: { service: ServiceDetail }) {
 /** What is wrong or waiting, with the one thing to press. */
 function Trouble({ service }: { service: ServiceDetail }) {
   const can = useCan();
-  const { redeploy } = useServiceActions();
+  const { redeploy, why } = useServiceActions();
   const { name: ref } = service;
   const alerts = [];
   if (service.error && service.status !== "deploying") {
@@ -190,14 +194,15 @@ function Trouble({ service }: { service: ServiceDetail }) {
         <Group justify="space-between" gap="sm">
           <Text size="sm">{service.error}</Text>
           <Group gap="xs">
-            <Button
-              size="xs"
-              variant="default"
-              component={Link}
-              to={`/services/${ref}/${serving ? "releases" : "logs"}`}
-            >
-              {serving ? "See the releases" : "Read the log"}
-            </Button>
+            {serving || service.release === null ? (
+              <Button size="xs" variant="default" loading={why.isPending} onClick={() => why.mutate(ref)}>
+                See what went wrong
+              </Button>
+            ) : (
+              <Button size="xs" variant="default" component={Link} to={`/services/${ref}/logs`}>
+                Read the log
+              </Button>
+            )}
           </Group>
         </Group>
       </Alert>,

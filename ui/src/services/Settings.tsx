@@ -74,8 +74,9 @@ function Save({
   undo: () => void;
 }) {
   const fields = save.error instanceof ApiError ? Object.entries(save.error.fields) : [];
+  if (!changed && !save.error) return null;
   return (
-    <Stack gap="xs" mt="sm">
+    <Stack gap="xs" mt="md">
       {save.error && (
         <Alert color="red" variant="light" p="xs" role="alert">
           {fields.length ? fields.map(([field, why]) => `${field}: ${why}`).join("\n") : save.error.message}
@@ -253,8 +254,7 @@ function LimitsPart({ service, disabled }: Part) {
             onChange={setMemory}
           />
           <NumberInput
-            label="CPU"
-            suffix=" cores"
+            label="CPU, in cores"
             min={0.1}
             step={0.25}
             decimalScale={2}

@@ -8,7 +8,7 @@ export type Action = "start" | "stop" | "restart";
 const DONE = { start: "is running", stop: "is stopped", restart: "was restarted" };
 const ING = { start: "start", stop: "stop", restart: "restart" };
 
-/** What can be done to a service from anywhere; each says how it went. */
+/** What can be done to a service from anywhere; each says how it went. `why` shows its last failed deploy, or its log. */
 export function useServiceActions() {
   const client = useQueryClient();
   const navigate = useNavigate();
@@ -42,5 +42,13 @@ export function useServiceActions() {
     onSuccess: (started) => toJob(started.deploy_job_id),
     onError: (error, { ref }) => tellProblem(error, `Could not roll back ${ref}`),
   });
-  return { act, redeploy, rollback };
+  const why = useMutation({
+    mutationFn: (ref: string) => api.jobs({ service: ref, status: "failed", per_page: 1 }),
+    onSuccess: (jobs, ref) => {
+      const [job] = jobs.data;
+      void (job ? toJob(job.id) : navigate({ to: "/services/$ref/logs", params: { ref } }));
+    },
+    onError: (error) => tellProblem(error),
+  });
+  return { act, redeploy, rollback, why };
 }

@@ -45,7 +45,7 @@ export default function ApiKeys() {
       )}
       {!!keys.data?.total && (
         <Paper>
-          <Table.ScrollContainer minWidth={520}>
+          <Table.ScrollContainer minWidth={520} type="native">
             <Table>
               <Table.Thead>
                 <Table.Tr>

@@ -19,9 +19,9 @@ export const defaults = (variables: TemplateVariable[]) =>
 /** What is missing or wrong, by name. */
 export function fieldProblems(variables: TemplateVariable[], values: Record<string, string>): Record<string, string> {
   const problems: Record<string, string> = {};
-  for (const { name, label, required, type } of variables) {
+  for (const { name, label, required, type, generated } of variables) {
     const value = values[name] ?? "";
-    if (required && !value && type !== "password") problems[name] = `${label || name} is needed.`;
+    if (required && !value && !generated) problems[name] = `${label || name} is needed.`;
     else if (type === "int" && value && !/^-?\d+$/.test(value)) problems[name] = "Give a whole number.";
   }
   return problems;
@@ -38,7 +38,7 @@ export function TemplateFields({ variables, values, change, errors }: Props) {
       label: one.label || one.name,
       description: one.description || undefined,
       error: errors[one.name],
-      required: one.required && one.type !== "password",
+      required: one.required && !one.generated,
     };
     if (one.type === "bool") {
       const { required: _, ...rest } = common;
@@ -72,12 +72,12 @@ export function TemplateFields({ variables, values, change, errors }: Props) {
           onChange={(next) => set(String(next))}
         />
       );
-    if (one.type === "password")
+    if (one.secret || one.type === "password" || one.type === "secret")
       return (
         <PasswordInput
           {...common}
           key={one.name}
-          placeholder="Leave empty to have one made"
+          placeholder={one.generated ? "Leave empty to have one made" : undefined}
           autoComplete="new-password"
           value={value}
           onChange={(event) => set(event.currentTarget.value)}
