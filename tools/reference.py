@@ -75,7 +75,8 @@ def problems_page() -> str:
     """Every problem: its code, status, exit code and meaning."""
     _import_everything()
     rows = []
-    kinds = [Problem, *_subclasses(Problem)]
+    kinds: list[type[Problem]] = [Problem]
+    kinds += _subclasses(Problem)
     kinds.remove(PortalRefused)  # it bears the codes of the others
     for kind in sorted(kinds, key=lambda kind: (kind.status, kind.code, kind.__name__)):
         meaning = (kind.__doc__ or "").strip().split("\n\n")[0].replace("\n", " ")
