@@ -118,12 +118,8 @@ async def test_a_visitor_is_known_by_a_signed_cookie_only(
         app.web.cookies.clear()
         assert "2 of them yours" in (await app.web.get("/", headers={"Cookie": cookie})).text
         app.web.cookies.clear()
-        for forged in (
-            cookie.replace("visits=1.", "visits=9."),
-            "visits=9",
-            "visits=\u00e9.x".encode().decode("latin-1"),
-        ):
-            assert "1 of them yours" in (await app.web.get("/", headers={"Cookie": forged})).text
+        for forged in (cookie.replace("visits=1.", "visits=9.").encode(), b"visits=9", b"visits=\xc3\xa9.x", b"\xff"):
+            assert "1 of them yours" in (await app.web.get("/", headers={b"Cookie": forged})).text
             app.web.cookies.clear()
 
 
@@ -145,9 +141,9 @@ async def test_the_example_says_hello_and_which_release_it_is(tmp_path: Path, to
     await asyncio.to_thread(shutil.copytree, EXAMPLE, folder)
     plan = make_plan(folder, detect(folder), toolchain)
     assert plan.build == ()
-    async with started(plan, folder, {"HOMEPORT_RELEASE": "7", "HOMEPORT_SERVICE": "hello"}) as app:
-        text = (await app.web.get("/")).text
-        assert (await app.web.get("/health")).status_code == 200
+    async with started(plan, folder, {"HOMEPORT_RELEASE": "7"}) as app:
+        line = await app.web.get("/")
+        page = await app.web.get("/", headers={"Accept": "text/html"})
         assert (await app.stop())[0] == 0
-    assert "Hello" in text
-    assert "7" in text
+    assert line.text == "Hello from Homeport! (version 1)\n"
+    assert "Version 1, release 7." in page.text
