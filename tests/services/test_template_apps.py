@@ -104,6 +104,7 @@ async def test_visits_are_counted_over_restarts(template_id: str, tmp_path: Path
     async with started(plan, tmp_path / "app", env) as app:
         assert (await app.web.get("/api/visits")).json() == {"visits": 2}
         assert ">3</span>" in (await app.web.get("/")).text
+        assert (await app.stop())[0] == 0
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["visits.txt"]
 
 
