@@ -55,7 +55,8 @@ class Origins:
         if source["deploy_method"] == "git":
             return await self._git.fetch(source["git_url"], source["git_branch"], into, on_line)
         if source["deploy_method"] == "upload":
-            return await unpack(self._folders.uploads / source["upload_id"], into)
+            archive = self._folders.uploads / source["upload_id"]
+            return await unpack(archive, into, limit_mb=self._settings.clone_limit_mb, on_line=on_line)
         return await self._templates.get(source["template"]).copy(into)
 
     async def detect(self, directory: Path, variables: Mapping[str, str]) -> str:
