@@ -10,7 +10,7 @@ import { makeQueryClient } from "./api/queries";
 import { router } from "./router";
 import { Session } from "./session/Session";
 import "./styles.css";
-import { theme } from "./theme";
+import { theme, tones } from "./theme";
 
 const client = makeQueryClient();
 const root = document.getElementById("root");
@@ -18,7 +18,7 @@ if (!root) throw new Error("The page has no place for the portal.");
 
 createRoot(root).render(
   <StrictMode>
-    <MantineProvider theme={theme} defaultColorScheme="auto">
+    <MantineProvider theme={theme} cssVariablesResolver={tones} defaultColorScheme="auto">
       <Notifications position="bottom-right" />
       <QueryClientProvider client={client}>
         <Session>

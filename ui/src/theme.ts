@@ -2,6 +2,7 @@ import {
   ActionIcon,
   Alert,
   Button,
+  type CSSVariablesResolver,
   createTheme,
   type MantineColorsTuple,
   Modal,
@@ -86,3 +87,19 @@ export const theme = createTheme({
     Modal: Modal.extend({ defaultProps: { centered: true } }),
   },
 });
+
+const light = (color: string, tone: string) => ({
+  [`--mantine-color-${color}-light`]: `var(--${tone}-soft)`,
+  [`--mantine-color-${color}-light-color`]: `var(--${tone})`,
+});
+
+/** Light buttons, badges and avatars wear the same soft tones as the statuses, in both themes. */
+export const tones: CSSVariablesResolver = () => {
+  const variables = {
+    ...light("harbor", "busy"),
+    ...light("gray", "idle"),
+    ...light("red", "bad"),
+    ...light("yellow", "warn"),
+  };
+  return { variables: {}, light: variables, dark: variables };
+};

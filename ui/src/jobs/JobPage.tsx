@@ -179,7 +179,7 @@ function Outcome({ job }: { job: Job }) {
       </Alert>
     );
   if (job.status !== "failed") return null;
-  const hint = hintFor(job.steps.find((step) => step.status === "failed")?.name ?? job.step);
+  const hint = hintFor(job.steps.find((step) => step.status === "failed")?.name ?? job.step, job.error);
   return (
     <Alert
       color="red"

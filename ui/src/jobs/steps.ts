@@ -23,8 +23,12 @@ const HINTS: Record<string, string> = {
 
 export const stepName = (name: string) => WORDS[name]?.[0] ?? name;
 export const stepWords = (name: string) => WORDS[name]?.[1] ?? "";
-/** What to try when this step failed. */
-export const hintFor = (step: string | null) => (step ? HINTS[step] : undefined);
+/** What to try when this step failed with this error. */
+export function hintFor(step: string | null, error: string | null): string | undefined {
+  // A release that ends by itself never gets as far as its health check.
+  const ended = step === "gate" && /\b(ending|ended|exited|killed)\b/.test(error ?? "");
+  return step ? HINTS[ended ? "start" : step] : undefined;
+}
 
 export const isOver = (job: Pick<Job, "status">) => job.status !== "queued" && job.status !== "running";
 

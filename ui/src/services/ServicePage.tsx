@@ -109,7 +109,7 @@ function Actions({ service }: { service: ServiceDetail }) {
       </Button>
     );
   return (
-    <Group gap="xs">
+    <Group gap="xs" className={classes.actions}>
       {write && running && (
         <>
           <Button

@@ -23,6 +23,7 @@ import { Section } from "../parts/Page";
 import { Failed, Loading } from "../parts/states";
 import { tell } from "../parts/tell";
 import { useCan } from "../session/session";
+import { changes } from "./changes";
 
 const route = getRouteApi("/services/$ref");
 const LATER = "Applies when you redeploy.";
@@ -113,17 +114,6 @@ const asRows = (variables: Variable[]): Row[] =>
     generated,
     masked: MASK.test(value),
   }));
-
-/** What to send: values typed anew, and null for what was removed. */
-export function changes(before: Row[], after: Row[]): Record<string, string | null> {
-  const changed: Record<string, string | null> = {};
-  const old = new Map(before.map((row) => [row.name, row]));
-  for (const { name, value, masked } of after)
-    if (name && !masked && (old.get(name)?.masked || old.get(name)?.value !== value)) changed[name] = value;
-  const left = new Set(after.map((row) => row.name));
-  for (const name of old.keys()) if (!left.has(name)) changed[name] = null;
-  return changed;
-}
 
 function VariablesPart({ service, disabled }: Part) {
   const variables = useQuery(variablesQuery(service.name));
