@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -15,11 +16,12 @@ from homeport.testing.postgres import PostgresServer, postgres_is_installed
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+def postgres_server() -> Iterator[PostgresServer]:
     """A PostgreSQL of this test run's own, on a socket in a temporary directory."""
     if not postgres_is_installed():
         pytest.skip("PostgreSQL is not installed (Debian package postgresql): `make test` says how")
-    with PostgresServer(tmp_path_factory.mktemp("postgres")) as server:
+    # Not in pytest's own folder: every start of pytest shuts that for other users, and PostgreSQL is one when we are root.
+    with tempfile.TemporaryDirectory(prefix="homeport-postgres-") as folder, PostgresServer(Path(folder)) as server:
         yield server
 
 
