@@ -20,7 +20,7 @@ def postgres_server() -> Iterator[PostgresServer]:
     """A PostgreSQL of this test run's own, on a socket in a temporary directory."""
     if not postgres_is_installed():
         pytest.skip("PostgreSQL is not installed (Debian package postgresql): `make test` says how")
-    # Not in pytest's own folder: every start of pytest shuts that for other users, and PostgreSQL is one when we are root.
+    # Not in pytest's own folder: each start of pytest shuts that for other users, and under root PostgreSQL is one.
     with tempfile.TemporaryDirectory(prefix="homeport-postgres-") as folder, PostgresServer(Path(folder)) as server:
         yield server
 
