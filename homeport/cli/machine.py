@@ -33,6 +33,7 @@ def up(
     json: Json = False,
 ) -> None:
     """Serve the portal here until Ctrl-C; the first start sets everything up."""
+    _start_lightly()
     from homeport.cli.serve import serve
 
     settings, _ = _settings(data_dir=data_dir, bind=bind, port=port, domain=domain, log_level=log_level)
@@ -94,6 +95,17 @@ def version(json: Json = False) -> None:
         print_json({"version": __version__})
     else:
         sys.stdout.write(f"{__version__}\n")
+
+
+def _start_lightly() -> None:
+    """A portal that starts sooner and stays smaller: measured by `python -m bench idle`."""
+    import gc
+
+    gc.disable()  # nothing that the imports make is garbage; serve() turns it on again
+    sys.modules["rich"] = None  # type: ignore[assignment]  # structlog would load it, for colours that no log needs
+    import structlog  # noqa: F401
+
+    del sys.modules["rich"]
 
 
 def _settings(**overrides: Any) -> Any:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
+import resource
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -92,6 +94,7 @@ async def _serve(settings: Settings, lock: Lockfile, *, as_json: bool) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    _open_files_to_the_limit()
     portal = Portal(settings)
     async with portal.serving() as serving:
         lock.describe({"url": serving.base_url})
@@ -103,10 +106,19 @@ async def _serve(settings: Settings, lock: Lockfile, *, as_json: bool) -> None:
         else:
             sys.stdout.write(banner(settings, serving))
             sys.stdout.flush()
+        gc.collect()
+        gc.freeze()  # what is here now stays to the end: later collections need not look at it
+        gc.enable()
         await stop.wait()
         sys.stderr.write("Stopping; what runs goes on running.\n")
         for number in (signal.SIGINT, signal.SIGTERM):  # a second one ends a stop that takes too long
             loop.remove_signal_handler(number)
+
+
+def _open_files_to_the_limit() -> None:
+    """Each visitor costs two descriptors; the soft limit of 1,024 is a relic, the hard one is what the system means."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def _prepare(settings: Settings) -> str | None:

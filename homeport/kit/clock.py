@@ -33,7 +33,9 @@ class SystemClock:
 
 def rfc3339(instant: datetime) -> str:
     """UTC, whole seconds, with Z: `2026-03-29T10:00:00Z`, as every seed writes it."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if instant.tzinfo is not UTC:
+        instant = instant.astimezone(UTC)
+    return instant.replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
 def rfc3339_ms(instant: datetime) -> str:

@@ -54,7 +54,7 @@ class Catalogue:
         self._health = health
         self._metrics = metrics
 
-    def row(self, service: ServiceRow) -> dict[str, Any]:
+    def row(self, service: ServiceRow | store.Listed) -> dict[str, Any]:
         """One service with every field that the seeds name for it; null where a field means nothing for an app."""
         seen = self._live.observation(service.live_release_id)
         running = seen is not None and seen.state is InstanceState.RUNNING

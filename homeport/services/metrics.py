@@ -19,6 +19,7 @@ log = structlog.get_logger()
 
 SAMPLE_SECONDS = 5.0
 STORAGE_EVERY = 60  # samples
+STALE = timedelta(seconds=3 * SAMPLE_SECONDS)
 KEPT = 720  # samples: one hour
 MIB = 1024 * 1024
 
@@ -63,7 +64,7 @@ class Metrics:
     def latest(self, service_id: str) -> Sample | None:
         """The newest sample, while the service runs."""
         history = self._history.get(service_id)
-        if not history or service_id not in self._live():
+        if not history or self._clock.now() - history[-1].at > STALE:
             return None
         return history[-1]
 

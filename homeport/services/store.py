@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, func, or_, select, true, update
+from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from homeport.identity import Actor
@@ -30,6 +30,10 @@ SORTS: dict[str, Any] = {
 }
 
 
+_TABLE = ServiceRow.__table__
+Listed = Any  # a row with the names of ServiceRow's columns: lists skip the object for each row
+
+
 @dataclass(frozen=True)
 class ServiceFilter:
     """What `GET /api/services` may ask for."""
@@ -46,8 +50,8 @@ def visible(actor: Actor, column: Any) -> ColumnElement[bool]:
     return true() if actor.customer_id is None else column == actor.customer_id
 
 
-def _services(actor: Actor) -> Select[ServiceRow]:
-    return select(ServiceRow).where(visible(actor, ServiceRow.customer_id), ServiceRow.deleting.is_(False))
+def _listed(actor: Actor) -> ColumnElement[bool]:
+    return and_(visible(actor, ServiceRow.customer_id), ServiceRow.deleting.is_(False))
 
 
 def _matching(query: Select[Any], wanted: ServiceFilter) -> Select[Any]:
@@ -62,31 +66,30 @@ def _matching(query: Select[Any], wanted: ServiceFilter) -> Select[Any]:
 
 async def list_services(
     session: AsyncSession, actor: Actor, wanted: ServiceFilter, page: int, per_page: int
-) -> tuple[Sequence[ServiceRow], int]:
-    """One page, and how many match in all."""
+) -> tuple[Sequence[Listed], int]:
+    """One page, and how many match in all: one query, but for a page beyond the last."""
     column = SORTS[wanted.sort]
     ordered = column.asc() if wanted.order == "asc" else column.desc()
-    query = _matching(_services(actor), wanted).order_by(ordered, ServiceRow.id)
-    rows = (await session.scalars(query.limit(per_page).offset((page - 1) * per_page))).all()
-    if page == 1 and len(rows) < per_page:
-        return rows, len(rows)
-    count = _matching(
-        select(func.count())
-        .select_from(ServiceRow)
-        .where(visible(actor, ServiceRow.customer_id), ServiceRow.deleting.is_(False)),
-        wanted,
-    )
-    return rows, (await session.scalar(count)) or 0
+    count = _matching(select(func.count()).select_from(ServiceRow).where(_listed(actor)), wanted)
+    query = _matching(select(_TABLE, count.scalar_subquery().label("total")).where(_listed(actor)), wanted)
+    query = query.order_by(ordered, ServiceRow.id).limit(per_page).offset((page - 1) * per_page)
+    rows = (await session.execute(query)).all()
+    if rows:
+        return rows, rows[0].total
+    return rows, 0 if page == 1 else (await session.scalar(count)) or 0
 
 
-async def all_services(session: AsyncSession, actor: Actor) -> Sequence[ServiceRow]:
+async def all_services(session: AsyncSession, actor: Actor) -> Sequence[Listed]:
     """The complete directory, newest first."""
-    return (await session.scalars(_services(actor).order_by(ServiceRow.created_at.desc(), ServiceRow.id))).all()
+    query = select(_TABLE).where(_listed(actor)).order_by(ServiceRow.created_at.desc(), ServiceRow.id)
+    return (await session.execute(query)).all()
 
 
 async def get_service(session: AsyncSession, actor: Actor, ref: str) -> ServiceRow:
     """By id or name. Raises ServiceNotFound, also for what the actor may not see."""
-    row = await session.scalar(_services(actor).where(or_(ServiceRow.id == ref, ServiceRow.name == ref)))
+    row = await session.scalar(
+        select(ServiceRow).where(_listed(actor), or_(ServiceRow.id == ref, ServiceRow.name == ref))
+    )
     if row is None:
         raise ServiceNotFound(f"There is no service called {ref[:80]!r}.")
     return row

@@ -27,7 +27,9 @@ class Database:
         parsed = make_url(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         self.url = parsed.set(drivername="sqlite+aiosqlite" if self.is_sqlite else "postgresql+asyncpg")
-        options: dict[str, Any] = {} if self.is_sqlite else {"pool_size": 10, "max_overflow": 10}
+        options: dict[str, Any] = (
+            {"pool_reset_on_return": None} if self.is_sqlite else {"pool_size": 10, "max_overflow": 10}
+        )
         self.engine: AsyncEngine = create_async_engine(self.url, hide_parameters=True, **options)
         self._writers: AbstractAsyncContextManager[Any] = asyncio.Lock() if self.is_sqlite else nullcontext()
         self._write_engine = self.engine.execution_options(homeport_write=True)
@@ -48,7 +50,7 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
-        """A session for queries; what it changes is thrown away."""
+        """A session for queries; it is not to change anything. On SQLite each statement sees a moment of its own."""
         async with AsyncSession(self.engine, expire_on_commit=False, autoflush=False) as session:
             yield session
 
@@ -75,9 +77,10 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # IMMEDIATE takes the write lock at once, so that a read-then-write cannot fail half way with SQLITE_BUSY.
-    write = connection.get_execution_options().get("homeport_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    # IMMEDIATE takes the write lock at once, so that a read-then-write cannot fail half way with SQLITE_BUSY. A read
+    # needs none: each of its statements sees the database at one moment, and each BEGIN saved is a trip to a thread.
+    if connection.get_execution_options().get("homeport_write", False):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _current_revision(connection: Connection) -> str | None:
