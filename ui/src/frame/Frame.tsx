@@ -9,6 +9,7 @@ import {
   UnstyledButton,
   useMantineColorScheme,
 } from "@mantine/core";
+import { useHotkeys } from "@mantine/hooks";
 import {
   IconApi,
   IconDeviceDesktop,
@@ -36,6 +37,7 @@ const openPalette = () => void import("@mantine/spotlight").then(({ spotlight })
 const Palette = lazy(() => import("./Palette"));
 
 export function Frame() {
+  useHotkeys([["mod+K", openPalette]], []);
   return (
     <div className={classes.frame}>
       <a className={classes.skip} href="#main">

@@ -162,12 +162,11 @@ export default function Palette() {
     <Spotlight.Root
       query={text}
       onQueryChange={setText}
-      shortcut={["mod + K"]}
+      shortcut={null}
       centered={false}
       yOffset="12vh"
       overlayProps={{ blur: 0, backgroundOpacity: 0.35 }}
-      transitionProps={{ duration: 100 }}
-      tagsToIgnore={[]}
+      transitionProps={{ duration: 0 }}
       scrollable
       maxHeight={420}
       radius="md"
