@@ -18,10 +18,11 @@ from homeport.services.health import Health, HealthMonitor, Probe
 from homeport.services.live import Live
 from homeport.services.metrics import Metrics
 from homeport.services.models import ReleaseRow, ServiceRow
+from homeport.services.problems import ServiceNotFound
 from homeport.services.schemas import PatchService
 from homeport.services.sources import Plan
 from homeport.services.sources.address import check_branch
-from homeport.services.timeline import event_body
+from homeport.services.timeline import Timeline, event_body
 from homeport.services.variables import MASK, changed, masked, seal, unseal
 from homeport.settings import Settings
 from homeport.storage import Database
@@ -43,7 +44,7 @@ class Page:
 class Catalogue:
     def __init__(
         self, database: Database, settings: Settings, sealer: Sealer, clock: Clock, bus: Bus, live: Live,
-        health: HealthMonitor, metrics: Metrics,
+        timeline: Timeline, health: HealthMonitor, metrics: Metrics,
     ) -> None:  # fmt: skip
         self._database = database
         self._settings = settings
@@ -51,6 +52,7 @@ class Catalogue:
         self._clock = clock
         self._bus = bus
         self._live = live
+        self._timeline = timeline
         self._health = health
         self._metrics = metrics
 
@@ -98,6 +100,30 @@ class Catalogue:
     def publish(self, service: ServiceRow, action: Any = "changed") -> None:
         """Tell the tabs."""
         self._bus.publish(Change("service", action, service.id, self.row(service), service.customer_id))
+
+    async def change(self, service_id: str, *, event: tuple[str, str, str] | None = None, **values: Any) -> ServiceRow:
+        """Write, then tell: the row's new values and, where there is one, the event (type, status, message).
+
+        While a deploy is under way the status stays `deploying`; its end says what the status is then.
+        """
+        change = None
+        async with self._database.write() as session:
+            service = await store.find_service(session, service_id)
+            if service is None:
+                raise ServiceNotFound("The service was deleted.")
+            if service.active_job_id:
+                values = {name: value for name, value in values.items() if name not in ("status", "error")}
+            before = service.status
+            for name, value in values.items():
+                setattr(service, name, value)
+            if service.status != before:
+                service.updated_at = self._clock.now()
+            if event:
+                change = await self._timeline.add(session, service, *event)
+        if change:
+            self._bus.publish(change)
+        self.publish(service)
+        return service
 
     async def page(self, actor: Actor, wanted: store.ServiceFilter, page: int, per_page: int) -> Page:
         async with self._database.read() as session:

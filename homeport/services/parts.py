@@ -17,6 +17,7 @@ from homeport.kit.clock import Clock, rfc3339
 from homeport.kit.sealing import Sealer
 from homeport.services import store
 from homeport.services.catalogue import Catalogue, Page
+from homeport.services.deploy_steps import DeploySteps
 from homeport.services.deployments import Deployments
 from homeport.services.drivers import ServiceDriver
 from homeport.services.exposure import Routes
@@ -30,6 +31,7 @@ from homeport.services.metrics import Metrics, Sample
 from homeport.services.models import JobRow
 from homeport.services.origin import Origins
 from homeport.services.ports import Ports
+from homeport.services.reactions import Reactions
 from homeport.services.requests import KEYS_KEPT, DeployRequests
 from homeport.services.sources.templates import Templates
 from homeport.services.timeline import Timeline
@@ -83,16 +85,24 @@ class Services:
         confines = Confines(settings)
         launcher = Launcher(settings, sealer, self.folders, confines)
         origins = Origins(settings, self.templates, self.folders, confines)
-        self.catalogue = Catalogue(database, settings, sealer, clock, bus, self._live, self._health, self._metrics)
+        self.catalogue = Catalogue(
+            database, settings, sealer, clock, bus, self._live, self._timeline, self._health, self._metrics
+        )
         self.lifecycle = Lifecycle(
             database, settings, clock, bus, driver, self.routes, self._live, launcher, self.folders,
-            self.catalogue, self._timeline, self._health, self._metrics,
+            self.catalogue, self._health, self._metrics,
+        )  # fmt: skip
+        self._reactions = Reactions(database, clock, self._live, self.catalogue, self.lifecycle)
+        ports = Ports(settings.app_port_first, settings.app_port_last, chance)
+        steps = DeploySteps(
+            database, settings, sealer, clock, driver, self._live, launcher, self.folders, origins, ports,
+            self.job_streams, self.lifecycle, self._health, self._metrics, logs,
         )  # fmt: skip
         self.deployments = Deployments(
-            database, durable, settings, sealer, clock, bus, driver, self.routes, self._live, launcher,
-            self.folders, origins, Ports(settings.app_port_first, settings.app_port_last, chance), self.job_streams,
-            self.catalogue, self.lifecycle, self._timeline, self._health, self._metrics, logs,
+            database, durable, settings, clock, bus, self._live, self.job_streams, self.catalogue, self._timeline,
+            steps,
         )  # fmt: skip
+        self.lifecycle.cancel_job = self.deployments.cancel_and_wait
         self.requests = DeployRequests(
             database, settings, sealer, clock, bus, origins, self.catalogue, self.deployments, self._timeline,
             self.routes,
@@ -106,7 +116,8 @@ class Services:
         if self._confine and not confinement.supported():
             log.warning("apps are not confined to their files: this kernel has no Landlock (Linux 5.13 and later have)")
         await self.job_streams.open()
-        await self.lifecycle.open()
+        await self.lifecycle.open(self._reactions.observed)
+        await self._reactions.open()
         await self._durable.open([self.deployments.workflow()])
         self._keep(self.deployments.resume(), "resume jobs")
         await self._health.open()
@@ -122,6 +133,7 @@ class Services:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._metrics.close()
         await self._health.close()
+        await self._reactions.close()
         await self.lifecycle.close()
         await self.job_streams.close()
 
@@ -155,7 +167,7 @@ class Services:
             log.error("a task failed", task=task.get_name(), exc_info=problem)
 
     def _health_changed(self, service_id: str, health: Health) -> None:
-        self.lifecycle.health_changed(service_id, health)
+        self._reactions.health_changed(service_id, health)
 
     def _sampled(self, samples: Mapping[str, Sample]) -> None:
         data = {

@@ -125,6 +125,12 @@ async def live_releases(session: AsyncSession) -> dict[str, ReleaseRow]:
     return {row.service_id: row for row in await session.scalars(query)}
 
 
+async def find_live_release(session: AsyncSession, service_id: str) -> ReleaseRow | None:
+    """What serves, or would if it ran."""
+    query = select(ReleaseRow).join(ServiceRow, ServiceRow.live_release_id == ReleaseRow.id)
+    return await session.scalar(query.where(ServiceRow.id == service_id))
+
+
 async def get_release(session: AsyncSession, release_id: str) -> ReleaseRow:
     row = await session.get(ReleaseRow, release_id)
     if row is None:

@@ -1,0 +1,246 @@
+"""What each step of a deploy does: fetch · detect · plan · build · start · gate · switch · retire, and undo.
+
+Each may run again after a crash: it begins by accepting or removing what its last try left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from homeport.kit.clock import Clock
+from homeport.kit.masking import Masker
+from homeport.kit.problems import Problem
+from homeport.kit.sealing import Sealer
+from homeport.services import store
+from homeport.services.drivers import InstanceState, ServiceDriver
+from homeport.services.health import HealthMonitor, Probe, check
+from homeport.services.jobs import JobStreams
+from homeport.services.launch import Folders, Launcher
+from homeport.services.lifecycle import Lifecycle
+from homeport.services.live import Live
+from homeport.services.logs import Logs
+from homeport.services.metrics import Metrics
+from homeport.services.models import JobRow, ReleaseRow, ServiceRow
+from homeport.services.origin import Origins
+from homeport.services.ports import Ports
+from homeport.services.problems import GateFailed, ReleaseNotFound
+from homeport.services.sources import Plan
+from homeport.services.variables import environment, secret_values, unseal
+from homeport.settings import Settings
+from homeport.storage import Database
+
+GATE_POLL = 0.2  # seconds
+RESTARTS_AT_GATE = 3
+JOBS_KEPT = 100  # of one service
+QUOTED = 200  # lines of a failed release's log that its job shows
+
+
+class JobCancelled(Problem):
+    code = "cancelled"
+    status = 409
+
+
+@dataclass(frozen=True)
+class Work:
+    """The rows that a step works on, as they were when it began."""
+
+    job: JobRow
+    service: ServiceRow
+    release: ReleaseRow
+
+    @property
+    def is_repeat(self) -> bool:
+        """A rollback: the build of an earlier release runs again."""
+        return self.release.build_id != self.release.id
+
+
+class DeploySteps:
+    """Each step returns a word or a sentence for the job's page, or None. Raises Problems, which end the job."""
+
+    def __init__(
+        self, database: Database, settings: Settings, sealer: Sealer, clock: Clock, driver: ServiceDriver, live: Live,
+        launcher: Launcher, folders: Folders, origins: Origins, ports: Ports, streams: JobStreams,
+        lifecycle: Lifecycle, health: HealthMonitor, metrics: Metrics, logs: Logs,
+    ) -> None:  # fmt: skip
+        self._database = database
+        self._settings = settings
+        self._sealer = sealer
+        self._clock = clock
+        self._driver = driver
+        self._live = live
+        self._launcher = launcher
+        self._folders = folders
+        self._origins = origins
+        self._ports = ports
+        self._streams = streams
+        self._lifecycle = lifecycle
+        self._health = health
+        self._metrics = metrics
+        self._logs = logs
+
+    async def fetch(self, work: Work) -> str | None:
+        directory = self._folders.build(work.service.id, work.release.build_id)
+        if work.is_repeat:
+            if not await asyncio.to_thread(directory.is_dir):
+                raise ReleaseNotFound("The build of this release is no longer on disk.")
+            return "kept from its first deploy"
+        revision = await self._origins.fetch(work.release.source, directory, self._teller(work, "fetch"))
+        async with self._database.write() as session:
+            await store.change_release(session, work.release.id, revision=revision.id, summary=revision.summary)
+        return revision.summary or revision.id
+
+    async def detect(self, work: Work) -> str | None:
+        if work.is_repeat and work.release.plan:
+            return str(work.release.plan["reason"])
+        directory = self._folders.build(work.service.id, work.release.build_id)
+        return await self._origins.detect(directory, self._variables(work))
+
+    async def plan(self, work: Work) -> str | None:
+        """The commands that build and start it, where it will listen, and how it is probed."""
+        if work.is_repeat and work.release.plan:
+            plan = Plan.from_dict(work.release.plan)
+        else:
+            directory = self._folders.build(work.service.id, work.release.build_id)
+            plan = await self._origins.plan(directory, self._variables(work))
+        probe = work.release.probe or self._origins.probe(work.release.source, plan)
+        port = work.release.port
+        async with self._database.write() as session:
+            if port is None:
+                port = self._ports.pick(await store.ports_in_use(session))
+            await store.change_release(
+                session, work.release.id, plan=plan.to_dict(), port=port, probe=Probe.from_dict(probe).to_dict(),
+                routes=[f"{work.service.name}.{self._settings.domain}"],
+            )  # fmt: skip
+        return plan.reason
+
+    async def build(self, work: Work) -> str | None:
+        if work.is_repeat:
+            return "kept from its first deploy"
+        plan = Plan.from_dict(work.release.plan or {})
+        directory = self._folders.build(work.service.id, work.release.build_id)
+        built = await self._origins.build(
+            plan, work.service.id, directory, self._variables(work), self._teller(work, "build")
+        )
+        async with self._database.write() as session:
+            await store.change_release(session, work.release.id, size_mb=built.size_mb)
+        return f"{built.size_mb} MB" if plan.build else "nothing to build"
+
+    async def start(self, work: Work) -> str | None:
+        for folder in (self._folders.data(work.service.id), self._folders.scratch(work.service.id)):
+            await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True, exist_ok=True)
+        spec = self._launcher.spec(work.service, work.release)
+        await self._driver.remove(spec.id)  # an earlier try of this step, cut off by a crash
+        self._live.unsee(spec.id)
+        self._live.saw(await self._driver.start(spec))
+        return f"listening on port {spec.port}"
+
+    async def gate(self, work: Work) -> str | None:
+        """Passes when the new instance is well; fails when it keeps ending or the time is up."""
+        spec = self._launcher.spec(work.service, work.release)
+        subject = self._live.subject(work.service.name, spec, self._launcher.probe(work.release))
+        if self._live.observation(spec.id) is None:  # the portal was killed meanwhile
+            seen = (await self._driver.observe()).get(spec.id)
+            self._live.saw(seen or await self._driver.start(spec))
+        deadline = self._clock.monotonic() + self._settings.gate_timeout - 1
+        problem: str | None = "it was not probed"
+        while self._clock.monotonic() < deadline:
+            seen = self._live.observation(spec.id)
+            if seen and (seen.state is InstanceState.LOST or seen.restarts >= RESTARTS_AT_GATE):
+                await self._quote_log(work)
+                raise GateFailed(f"The new release keeps ending: {seen.reason or f'exit code {seen.exit_code}'}.")
+            problem = await check(subject)
+            if problem is None:
+                return "healthy"
+            await self._clock.sleep(GATE_POLL)
+        await self._quote_log(work)
+        raise GateFailed(
+            f"The new release did not become healthy within {self._settings.gate_timeout} s: {problem}. "
+            f"It must listen on 127.0.0.1 and the port in the variable PORT."
+        )
+
+    async def _quote_log(self, work: Work) -> None:
+        """The last that the new release said, into the job's stream: it usually holds the reason."""
+        tell = self._teller(work, "gate")
+        for entry in await self._logs.tail(work.service.id, lines=QUOTED):
+            if entry.instance == work.release.id:
+                tell(f"{entry.stream}: {entry.message}")
+
+    async def switch(self, work: Work) -> str | None:
+        """The new release is the live one, on disk first; then the route moves."""
+        now = self._clock.now()
+        spec = self._launcher.spec(work.service, work.release)
+        storage_mb = await self._metrics.measure(work.service.id)
+        async with self._database.write() as session:
+            service = await store.find_service(session, work.service.id)
+            if service is None or service.deleting:
+                raise JobCancelled("The service is being deleted.")
+            if service.live_release_id not in (None, work.release.id):
+                await store.change_release(session, service.live_release_id, status="retired")
+            await store.change_release(session, work.release.id, status="live", live_at=now)
+            service.live_release_id = work.release.id
+            service.live_release = work.release.number
+            service.deployed_at = now
+            service.desired = "running"
+            service.storage_mb = storage_mb
+            if work.job.type == "rollback":  # what is shown is what runs
+                service.variables = work.release.variables
+                service.cpu_limit = work.release.cpu_limit
+                service.memory_limit_mb = work.release.memory_limit_mb
+                service.changed = False
+        self._live.point(work.service.name, spec, self._launcher.probe(work.release))
+        self._health.passed(work.service.id, work.release.id)
+        return self._settings.app_url(work.service.name)
+
+    async def retire(self, work: Work) -> str | None:
+        ended = await self._lifecycle.remove_instances(
+            work.service.id, keep=work.release.id, drain=self._settings.drain_timeout
+        )
+        async with self._database.read() as session:
+            releases = await store.releases_of(session, work.service.id)
+        finished = [one for one in releases if one.id != work.release.id and one.status != "building"]
+        usable = [one for one in finished if one.status == "retired"]
+        kept = usable[: self._settings.keep_releases - 1]
+        broken = [one for one in finished if one.status == "failed"][: self._settings.keep_releases]
+        gone = [one for one in finished if one not in kept and one not in broken]
+        needed = {one.build_id for one in [*kept, work.release]}
+        for build_id in {one.build_id for one in finished} - needed:
+            await asyncio.to_thread(_remove_tree, self._folders.build(work.service.id, build_id))
+        for one in gone:
+            await asyncio.to_thread(_remove_logs, self._folders.logs(work.service.id), one.id)
+        async with self._database.write() as session:
+            await store.delete_rows(session, ReleaseRow, [one.id for one in gone])
+            await store.trim_jobs(session, work.service.id, JOBS_KEPT)
+        return "the old release has ended" if ended else "nothing to retire"
+
+    async def undo(self, work: Work) -> None:
+        """After a failure before the switch: nothing of the new release runs or stays on disk."""
+        await self._driver.remove(work.release.id)
+        self._live.unsee(work.release.id)
+        if not work.is_repeat:
+            await asyncio.to_thread(_remove_tree, self._folders.build(work.service.id, work.release.id))
+
+    def masked(self, work: Work, text: str) -> str:
+        """`text` without the values of the release's secrets."""
+        return Masker(secret_values(unseal(self._sealer, work.service.id, work.release.variables))).mask(text)
+
+    def _teller(self, work: Work, step: str) -> Callable[[str], None]:
+        """Lines for the job's stream, secrets masked."""
+        masker = Masker(secret_values(unseal(self._sealer, work.service.id, work.release.variables)))
+        return lambda line: self._streams.say(work.job.id, masker.mask(line), step=step)
+
+    def _variables(self, work: Work) -> dict[str, str]:
+        return environment(unseal(self._sealer, work.service.id, work.release.variables))
+
+
+def _remove_tree(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def _remove_logs(folder: Path, instance_id: str) -> None:
+    for file in folder.glob(f"{instance_id}.log*"):
+        file.unlink(missing_ok=True)
