@@ -84,7 +84,7 @@ export const theme = createTheme({
     Table: Table.extend({
       defaultProps: { verticalSpacing: 8, horizontalSpacing: "md", fz: "sm", classNames: { th: "table-head" } },
     }),
-    Modal: Modal.extend({ defaultProps: { centered: true } }),
+    Modal: Modal.extend({ defaultProps: { centered: true }, styles: { title: { fontWeight: 650 } } }),
   },
 });
 
@@ -101,5 +101,11 @@ export const tones: CSSVariablesResolver = () => {
     ...light("red", "bad"),
     ...light("yellow", "warn"),
   };
-  return { variables: {}, light: variables, dark: variables };
+  const shared = {
+    ...variables,
+    "--mantine-color-error": "var(--bad)",
+    "--mantine-color-red-filled": "#c92a2a",
+    "--mantine-color-red-filled-hover": "#b02525",
+  };
+  return { variables: {}, light: shared, dark: shared };
 };

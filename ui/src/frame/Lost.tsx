@@ -1,6 +1,8 @@
 import { Button } from "@mantine/core";
 import { IconMapQuestion } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
+import { useEffect, useRef } from "react";
+import { useLiveState } from "../live/LiveProvider";
 import { Empty, Failed } from "../parts/states";
 
 export function NotFound() {
@@ -17,11 +19,18 @@ export function NotFound() {
   );
 }
 
-/** A page that broke; a reload also fetches a newer version of the UI, the usual reason for a missing part. */
+/** A page whose code did not arrive: the portal is away, or was updated under this tab. It is loaded anew when it is back. */
 export function RouteFailed({ error }: { error: unknown }) {
+  const live = useLiveState();
+  const began = useRef(live);
+  const missing = /import|preload|fetch/i.test(String(error));
+  useEffect(() => {
+    if (missing && live === "live" && began.current !== "live") location.reload();
+  }, [live, missing]);
+  const why = missing ? new Error("A part of it did not arrive: the portal is away, or was updated.") : error;
   return (
     <Failed
-      error={error instanceof Error ? error : new Error(String(error))}
+      error={why instanceof Error ? why : new Error(String(why))}
       what="this page"
       retry={() => location.reload()}
     />

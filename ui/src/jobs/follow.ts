@@ -30,6 +30,7 @@ export function useJobLog(id: string): { buffer: LogBuffer; state: FollowState }
   const [state, setState] = useState<FollowState>("connecting");
   useEffect(() => {
     let seq = 0;
+    let last = "";
     const { queryKey } = jobQuery(id);
     buffer.clear();
     const receive = (data: string) => {
@@ -37,6 +38,7 @@ export function useJobLog(id: string): { buffer: LogBuffer; state: FollowState }
       if (message.seq <= seq) return;
       seq = message.seq;
       const { timestamp, step } = message;
+      if (message.type === "log") last = message.message ?? "";
       if (message.type === "log")
         buffer.add({ timestamp, step, stream: message.stream ?? "stdout", message: message.message ?? "" });
       else {
@@ -48,7 +50,12 @@ export function useJobLog(id: string): { buffer: LogBuffer; state: FollowState }
             stream: "step",
             message: `${stepName(step)}: ${stepWords(step).toLowerCase()}`,
           });
-        if (message.type === "step" && message.status === "success" && message.message && message.message !== step)
+        if (
+          message.type === "step" &&
+          message.status === "success" &&
+          message.message &&
+          ![step, last].includes(message.message)
+        )
           buffer.add({ timestamp, step, stream: "system", message: message.message });
         if (message.type === "status" && OVER.has(message.status ?? "")) void client.invalidateQueries({ queryKey });
       }

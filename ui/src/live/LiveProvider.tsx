@@ -19,7 +19,12 @@ export function LiveProvider({ children }: { children: ReactNode }) {
     const socket = new LiveSocket((cursor) => new WebSocket(socketUrl("/api/live", { cursor })) as Wire, {
       change: (change) => cache.take(change),
       reset: () => cache.reset(),
-      state: setState,
+      state: (now) => {
+        setState(now);
+        // What could not be loaded while the portal was away is tried again now that it is back.
+        if (now === "live")
+          void client.refetchQueries({ type: "active", predicate: (query) => query.state.status === "error" });
+      },
     });
     const hurry = () => document.visibilityState === "visible" && socket.hurry();
     window.addEventListener("online", hurry);

@@ -76,7 +76,7 @@ export function Chart({ title, now, of, points, limit, least, span, text }: Prop
               <stop offset="1" stopColor="var(--busy)" stopOpacity="0.03" />
             </linearGradient>
           </defs>
-          {[0, 0.5, 1].map((part) => (
+          {(points.length ? [0, 0.5, 1] : [0, 1]).map((part) => (
             <g key={part}>
               <line className={classes.grid} x1={LEFT} x2={width} y1={y(top * part)} y2={y(top * part)} />
               <text className={classes.tick} x={LEFT - 8} y={y(top * part) + 4} textAnchor="end">

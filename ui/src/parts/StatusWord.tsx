@@ -20,6 +20,7 @@ const TONES: Record<string, string> = {
 };
 
 export const toneOf = (status: string) => TONES[status] ?? "idle";
+const WORDS: Record<string, string> = { success: "Succeeded" };
 const capital = (word: string) => word.charAt(0).toUpperCase() + word.slice(1);
 
 /** A dot and its word: never colour alone. */
@@ -28,7 +29,7 @@ export function StatusWord({ status, word, pill }: { status: string; word?: stri
   return (
     <span className={classes.root} data-tone={tone} data-pill={pill || undefined} data-status={status}>
       <span className={classes.dot} data-pulse={tone === "busy" || undefined} aria-hidden />
-      {word ?? capital(status)}
+      {word ?? WORDS[status] ?? capital(status)}
     </span>
   );
 }
