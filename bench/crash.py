@@ -94,4 +94,4 @@ def _ended(portal: PortalProcess, job_id: str) -> dict[str, Any] | None:
 
 
 def _is_stuck(api: httpx.Client, service_id: str) -> bool:
-    return api.get(f"/api/services/{service_id}").json().get("status") != "running"
+    return bool(api.get(f"/api/services/{service_id}").json().get("status") != "running")
