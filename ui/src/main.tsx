@@ -16,6 +16,9 @@ const client = makeQueryClient();
 const root = document.getElementById("root");
 if (!root) throw new Error("The page has no place for the portal.");
 
+// The code of the page asked for arrives while it is found out who asks.
+void router.load();
+
 createRoot(root).render(
   <StrictMode>
     <MantineProvider theme={theme} cssVariablesResolver={tones} defaultColorScheme="auto">
