@@ -22,7 +22,7 @@ up: .venv/.runtime ui/dist/.built ## Serve the portal at https://localhost:8443,
 test: .venv/.dev ui/dist/.built ## Run all tests; as root, what they need comes from Debian first
 	@tools/test-parts.sh
 	@cd ui && npm test --silent
-	@$(VENV)/python -m pytest -n 2 --dist loadgroup -q
+	@$(VENV)/python -m pytest -n 2 --dist loadfile -q
 
 .PHONY: check
 check: .venv/.dev ui/node_modules/.installed ## Check style, types, layers and generated files

@@ -61,8 +61,9 @@ def app() -> Callable[[str], str]:
     return lambda version: APP.replace("VERSION", version)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Chromium for one module: while Playwright runs, no other test of this process can have an event loop."""
     assert BUILT.is_file(), "the pages are not built: run `make ui`"
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
