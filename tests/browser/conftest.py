@@ -64,6 +64,8 @@ def app() -> Callable[[str], str]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium for one module: while Playwright runs, no other test of this process can have an event loop."""
+    if not Path(CHROMIUM).is_file():
+        pytest.skip("Chromium is not installed (Debian package chromium): as root, `make test` installs it")
     assert BUILT.is_file(), "the pages are not built: run `make ui`"
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
