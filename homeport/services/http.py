@@ -78,6 +78,7 @@ def router(services: Services) -> APIRouter:
         order: str | None = None,
         search: str | None = None,
     ) -> Response:
+        """One page of the services, filtered and sorted; asked without parameters, the complete directory too."""
         if not request.query_params:
             return reply(await catalogue.directory(actor, PER_PAGE))
         wanted = ServiceFilter(
@@ -98,19 +99,23 @@ def router(services: Services) -> APIRouter:
         wanted: schemas.CreateService,
         idempotency_key: Annotated[str | None, Header()] = None,
     ) -> Response:
+        """Create a service and deploy it: from a template, a git repository or an upload. Answers at once."""
         once = Once.of(actor, idempotency_key, "create", await request.body())
         return reply(await requests.create(actor, wanted, once), 201)
 
     @routes.get("/api/services/{ref}", dependencies=[READ], **answers(schemas.ServiceDetailOut))
     async def get_service(actor: CurrentActor, ref: str) -> Response:
+        """One service in full, by id or name. Secrets are masked."""
         return reply(await catalogue.detail(actor, ref))
 
     @routes.patch("/api/services/{ref}", dependencies=[DEPLOY], **answers(schemas.ServiceDetailOut))
     async def edit_service(actor: CurrentActor, ref: str, patch: schemas.PatchService) -> Response:
+        """Change variables, limits, probe or branch; they count from the next deploy on."""
         return reply(await catalogue.edit(actor, ref, patch))
 
     @routes.delete("/api/services/{ref}", dependencies=[DEPLOY], status_code=204)
     async def delete_service(actor: CurrentActor, ref: str) -> Response:
+        """Stop it and remove everything that it has: releases, data, logs. A deploy under way is cancelled first."""
         await services.finish(lifecycle.delete(actor, ref), f"delete {ref[:80]}")
         return Response(status_code=204)
 
@@ -120,14 +125,17 @@ def router(services: Services) -> APIRouter:
 
     @routes.post("/api/services/{ref}/start", dependencies=[WRITE], **answers(schemas.ActionOut))
     async def start_service(actor: CurrentActor, ref: str) -> Response:
+        """Start it; answers with the final status. Fine when it runs already."""
         return await act(actor, ref, "start")
 
     @routes.post("/api/services/{ref}/stop", dependencies=[WRITE], **answers(schemas.ActionOut))
     async def stop_service(actor: CurrentActor, ref: str) -> Response:
+        """Stop it; it stays stopped, also over a restart of the portal."""
         return await act(actor, ref, "stop")
 
     @routes.post("/api/services/{ref}/restart", dependencies=[WRITE], **answers(schemas.ActionOut))
     async def restart_service(actor: CurrentActor, ref: str) -> Response:
+        """Stop and start the live release."""
         return await act(actor, ref, "restart")
 
     @routes.post("/api/services/{ref}/redeploy", dependencies=[DEPLOY], **answers(schemas.DeployOut))
@@ -138,6 +146,7 @@ def router(services: Services) -> APIRouter:
         wanted: Annotated[schemas.Redeploy | None, Body()] = None,
         idempotency_key: Annotated[str | None, Header()] = None,
     ) -> Response:
+        """Deploy the newest version of its source (or a new upload) with the variables as they are now."""
         once = Once.of(actor, idempotency_key, "redeploy", ref, await request.body())
         return reply(await requests.redeploy(actor, ref, wanted or schemas.Redeploy(), once))
 
@@ -149,6 +158,7 @@ def router(services: Services) -> APIRouter:
         wanted: Annotated[schemas.Rollback | None, Body()] = None,
         idempotency_key: Annotated[str | None, Header()] = None,
     ) -> Response:
+        """Bring an earlier release back: its revision, build, variables, limits and routes together."""
         once = Once.of(actor, idempotency_key, "rollback", ref, await request.body())
         return reply(await requests.rollback(actor, ref, wanted or schemas.Rollback(), once))
 
@@ -156,30 +166,36 @@ def router(services: Services) -> APIRouter:
     async def list_service_events(
         actor: CurrentActor, ref: str, page: str | None = None, per_page: str | None = None
     ) -> Response:
+        """The service's timeline, oldest first; page 1 holds the newest."""
         number = whole_number(page, "page", 1, highest=1_000_000)
         size = whole_number(per_page, "per_page", MAX_PER_PAGE, highest=MAX_PER_PAGE)
         return reply((await catalogue.events(actor, ref, number, size)).body())
 
     @routes.get("/api/events", dependencies=[READ], **answers(schemas.RecentEventsOut))
     async def list_recent_events(actor: CurrentActor, limit: str | None = None) -> Response:
+        """What happened lately over all services, newest first."""
         return reply(await catalogue.recent_events(actor, whole_number(limit, "limit", 50, highest=200)))
 
     @routes.get("/api/services/{ref}/releases", dependencies=[READ], **answers(schemas.ReleasesOut))
     async def list_releases(actor: CurrentActor, ref: str) -> Response:
+        """The releases that are kept, newest first."""
         return reply(await catalogue.releases(actor, ref))
 
     @routes.get("/api/services/{ref}/variables", dependencies=[READ], **answers(schemas.VariablesOut))
     async def list_variables(actor: CurrentActor, ref: str, reveal: bool = False) -> Response:
+        """The variables; secrets are masked unless revealed on purpose."""
         if reveal and not allowed(actor, Verb.SERVICES_SECRETS):
             raise Forbidden("You may not reveal secrets.")
         return reply(await catalogue.variables(actor, ref, reveal=reveal))
 
     @routes.get("/api/services/{ref}/metrics", dependencies=[READ], **answers(schemas.MetricsOut))
     async def get_metrics(actor: CurrentActor, ref: str, minutes: str | None = None) -> Response:
+        """CPU (cores) and memory of the last minutes, a sample each five seconds."""
         return reply(await catalogue.metrics(actor, ref, whole_number(minutes, "minutes", 60, highest=60)))
 
     @routes.post("/api/uploads", dependencies=[DEPLOY], **answers(schemas.UploadOut, 201))
     async def upload_source(request: Request, actor: CurrentActor) -> Response:
+        """Send an archive (.tar, .tar.gz or .zip) as the body; deploy it by its id."""
         row = await services.uploads.receive(actor, request.stream())
         body = {"id": row.id, "size": row.size, "sha256": row.sha256, "expires_at": rfc3339(row.expires_at)}
         return reply(body, 201)
@@ -198,13 +214,14 @@ def jobs_router(services: Services) -> APIRouter:
         page: str | None = None,
         per_page: str | None = None,
     ) -> Response:
+        """Deploys, redeploys and rollbacks, newest first."""
         wanted = one_of(status, "status", JOB_STATUSES)
         number = whole_number(page, "page", 1, highest=1_000_000)
         size = whole_number(per_page, "per_page", PER_PAGE, highest=MAX_PER_PAGE)
         return reply(await services.jobs_page(actor, service, wanted, number, size))
 
     async def get_job(actor: CurrentActor, job_id: str) -> Response:
-        """Also as /api/deploy-jobs/{job_id}."""
+        """One job with its steps. Also as /api/deploy-jobs/{job_id}."""
         return reply(job_body(await services.job(actor, job_id)))
 
     for path in ("/api/jobs/{job_id}", "/api/deploy-jobs/{job_id}"):
@@ -215,6 +232,7 @@ def jobs_router(services: Services) -> APIRouter:
 
     @routes.post("/api/jobs/{job_id}/cancel", dependencies=[require(Verb.JOBS_WRITE)], **answers(schemas.JobOut))
     async def cancel_job(actor: CurrentActor, job_id: str) -> Response:
+        """End a job; what serves goes on serving."""
         return reply(job_body(await services.deployments.cancel(actor, job_id)))
 
     return routes
@@ -228,6 +246,7 @@ def templates_router(services: Services) -> APIRouter:
     async def list_templates(
         category: str | None = None, featured: str | None = None, search: str | None = None, sort: str | None = None
     ) -> Response:
+        """The catalogue of templates."""
         chosen = one_of(featured, "featured", ("true", "false"))
         found = services.templates.list(
             category=category,
@@ -240,10 +259,12 @@ def templates_router(services: Services) -> APIRouter:
 
     @routes.get("/api/templates/{template_id}", dependencies=[read], **answers(schemas.TemplateOut))
     async def get_template(template_id: str) -> Response:
+        """One template with its variables and health check."""
         return reply(services.templates.get(template_id).detail())
 
     @routes.get("/api/templates/{template_id}/logo", dependencies=[read], response_class=Response)
     async def get_template_logo(template_id: str) -> Response:
+        """The template's logo (SVG)."""
         headers = {
             "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
             "Cache-Control": "max-age=3600",

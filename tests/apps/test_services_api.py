@@ -464,7 +464,7 @@ def reach(path):
     except OSError as problem:
         return type(problem).__name__
 data = {str(portal.data_dir)!r}
-FOUND = {{path: reach(f"{{data}}/{{path}}") for path in ("local.json", "homeport.db", "keys/seal.key", "ca/ca.key")}}
+FOUND = {{path: reach(f"{{data}}/{{path}}") for path in ("local.json", "durable.db", "keys/seal.key", "ca/ca.key")}}
 print("found", FOUND, glob.glob(f"{{data}}/services/*/data/hits"), flush=True)
 """
     repository.commit({"main.py": spy + program}, "Spy")

@@ -199,10 +199,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List Services */
+        /**
+         * List Services
+         * @description One page of the services, filtered and sorted; asked without parameters, the complete directory too.
+         */
         get: operations["list_services"];
         put?: never;
-        /** Create Service */
+        /**
+         * Create Service
+         * @description Create a service and deploy it: from a template, a git repository or an upload. Answers at once.
+         */
         post: operations["create_service"];
         delete?: never;
         options?: never;
@@ -217,15 +223,24 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get Service */
+        /**
+         * Get Service
+         * @description One service in full, by id or name. Secrets are masked.
+         */
         get: operations["get_service"];
         put?: never;
         post?: never;
-        /** Delete Service */
+        /**
+         * Delete Service
+         * @description Stop it and remove everything that it has: releases, data, logs. A deploy under way is cancelled first.
+         */
         delete: operations["delete_service"];
         options?: never;
         head?: never;
-        /** Edit Service */
+        /**
+         * Edit Service
+         * @description Change variables, limits, probe or branch; they count from the next deploy on.
+         */
         patch: operations["edit_service"];
         trace?: never;
     };
@@ -238,7 +253,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Start Service */
+        /**
+         * Start Service
+         * @description Start it; answers with the final status. Fine when it runs already.
+         */
         post: operations["start_service"];
         delete?: never;
         options?: never;
@@ -255,7 +273,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Stop Service */
+        /**
+         * Stop Service
+         * @description Stop it; it stays stopped, also over a restart of the portal.
+         */
         post: operations["stop_service"];
         delete?: never;
         options?: never;
@@ -272,7 +293,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Restart Service */
+        /**
+         * Restart Service
+         * @description Stop and start the live release.
+         */
         post: operations["restart_service"];
         delete?: never;
         options?: never;
@@ -289,7 +313,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Redeploy Service */
+        /**
+         * Redeploy Service
+         * @description Deploy the newest version of its source (or a new upload) with the variables as they are now.
+         */
         post: operations["redeploy_service"];
         delete?: never;
         options?: never;
@@ -306,7 +333,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Rollback Service */
+        /**
+         * Rollback Service
+         * @description Bring an earlier release back: its revision, build, variables, limits and routes together.
+         */
         post: operations["rollback_service"];
         delete?: never;
         options?: never;
@@ -321,7 +351,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List Service Events */
+        /**
+         * List Service Events
+         * @description The service's timeline, oldest first; page 1 holds the newest.
+         */
         get: operations["list_service_events"];
         put?: never;
         post?: never;
@@ -338,7 +371,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List Recent Events */
+        /**
+         * List Recent Events
+         * @description What happened lately over all services, newest first.
+         */
         get: operations["list_recent_events"];
         put?: never;
         post?: never;
@@ -355,7 +391,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List Releases */
+        /**
+         * List Releases
+         * @description The releases that are kept, newest first.
+         */
         get: operations["list_releases"];
         put?: never;
         post?: never;
@@ -372,7 +411,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List Variables */
+        /**
+         * List Variables
+         * @description The variables; secrets are masked unless revealed on purpose.
+         */
         get: operations["list_variables"];
         put?: never;
         post?: never;
@@ -389,7 +431,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get Metrics */
+        /**
+         * Get Metrics
+         * @description CPU (cores) and memory of the last minutes, a sample each five seconds.
+         */
         get: operations["get_metrics"];
         put?: never;
         post?: never;
@@ -408,7 +453,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Upload Source */
+        /**
+         * Upload Source
+         * @description Send an archive (.tar, .tar.gz or .zip) as the body; deploy it by its id.
+         */
         post: operations["upload_source"];
         delete?: never;
         options?: never;
@@ -423,7 +471,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List Jobs */
+        /**
+         * List Jobs
+         * @description Deploys, redeploys and rollbacks, newest first.
+         */
         get: operations["list_jobs"];
         put?: never;
         post?: never;
@@ -442,7 +493,7 @@ export interface paths {
         };
         /**
          * Get Job
-         * @description Also as /api/deploy-jobs/{job_id}.
+         * @description One job with its steps. Also as /api/deploy-jobs/{job_id}.
          */
         get: operations["get_job"];
         put?: never;
@@ -462,7 +513,7 @@ export interface paths {
         };
         /**
          * Get Deploy Job
-         * @description Also as /api/deploy-jobs/{job_id}.
+         * @description One job with its steps. Also as /api/deploy-jobs/{job_id}.
          */
         get: operations["get_deploy_job"];
         put?: never;
@@ -482,7 +533,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Cancel Job */
+        /**
+         * Cancel Job
+         * @description End a job; what serves goes on serving.
+         */
         post: operations["cancel_job"];
         delete?: never;
         options?: never;
@@ -497,7 +551,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List Templates */
+        /**
+         * List Templates
+         * @description The catalogue of templates.
+         */
         get: operations["list_templates"];
         put?: never;
         post?: never;
@@ -514,7 +571,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get Template */
+        /**
+         * Get Template
+         * @description One template with its variables and health check.
+         */
         get: operations["get_template"];
         put?: never;
         post?: never;
@@ -531,7 +591,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get Template Logo */
+        /**
+         * Get Template Logo
+         * @description The template's logo (SVG).
+         */
         get: operations["get_template_logo"];
         put?: never;
         post?: never;
@@ -548,7 +611,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get Logs */
+        /**
+         * Get Logs
+         * @description The last lines of the log, oldest first.
+         */
         get: operations["get_logs"];
         put?: never;
         post?: never;
