@@ -16,7 +16,7 @@ from homeport.services.drivers import InstanceSpec, Observation, ServiceDriver
 from homeport.services.drivers.process import ProcessDriver
 from homeport.services.drivers.process.instance import Instance
 from homeport.testing.driver import FakeDriver, FakeMachine
-from homeport.testing.waiting import runs
+from homeport.testing.waiting import eventually, runs
 
 STEADY = "import time\nwhile True: time.sleep(60)"
 
@@ -71,7 +71,9 @@ class ProcessWorld:
         os.kill(observation.pid, signal.SIGSEGV)
 
     async def lose(self, instance_id: str) -> None:
-        os.kill(self.supervisor(instance_id), signal.SIGKILL)
+        supervisor = self.supervisor(instance_id)
+        os.kill(supervisor, signal.SIGKILL)
+        await eventually(lambda: not runs(supervisor))  # on a busy machine its end comes a moment after the signal
 
     def supervisor(self, instance_id: str) -> int:
         pid = Instance(instance_id, self.directory / "instances" / instance_id).holder()
