@@ -27,7 +27,7 @@ AT_ONCE = 50  # handshakes under way
 STAY = 3  # readers that stay to the end
 SETTLE = 1.0  # seconds for the last line to reach everybody
 SMALL_WINDOW = 4096  # bytes that the kernel keeps for the one that does not read
-CLOSE = 8  # opcode (RFC 6455 5.2)
+TEXT, CLOSE, PING = 1, 8, 9  # opcodes (RFC 6455 5.2)
 MARK = b'"message":"'  # what an entry's text begins after
 
 
@@ -43,6 +43,11 @@ def take_frames(buffer: bytearray) -> Iterator[tuple[int, bytes]]:
         opcode, payload = buffer[0] & 0x0F, bytes(buffer[start : start + size])
         del buffer[: start + size]
         yield opcode, payload
+
+
+def pong(payload: bytes) -> bytes:
+    """Masked with zeros, which leaves the payload as it is."""
+    return bytes((0x8A, 0x80 | len(payload), 0, 0, 0, 0)) + payload
 
 
 class Upgrade:
@@ -93,11 +98,11 @@ class Viewer(asyncio.Protocol):
             self._buffer = rest
             self.open.set_result(None)
         for opcode, payload in take_frames(self._buffer):
-            if opcode == 9:  # a ping; the mask is all zeros, which leaves the payload as it is
-                self.transport.write(bytes((0x8A, 0x80 | len(payload), 0, 0, 0, 0)) + payload)
+            if opcode == PING:
+                self.transport.write(pong(payload))
                 continue
             words = payload[payload.find(MARK) + len(MARK) :].split(b" ", 3)
-            if opcode == 1 and words[0] == b"line":
+            if opcode == TEXT and words[0] == b"line":
                 self.numbers.append(int(words[1]))
                 self.printed.append(int(words[2]))
                 self.arrived.append(now)
@@ -115,12 +120,13 @@ class Stalled:
         self._socket = upgrade.tls.wrap_socket(raw, server_hostname=upgrade.host)
         self._socket.sendall(upgrade.request)
 
-    def read(self, quiet: float = 2.0) -> dict[str, int]:
-        """All there is until the end, or until nothing came for `quiet` seconds: lines, lines skipped, close code."""
-        self._socket.settimeout(quiet)
+    def read(self, seconds: float = 4.0) -> dict[str, int]:
+        """What comes in `seconds`, or until the end: lines, lines skipped, close code."""
+        self._socket.settimeout(seconds)
+        until = time.monotonic() + seconds
         buffer, head, lines, skipped, code = bytearray(), False, 0, 0, 0
         try:
-            while data := self._socket.recv(1 << 16):
+            while time.monotonic() < until and (data := self._socket.recv(1 << 16)):
                 buffer += data
                 if not head:
                     head = b"\r\n\r\n" in buffer
@@ -130,7 +136,9 @@ class Stalled:
                 for opcode, payload in take_frames(buffer):
                     if opcode == CLOSE:
                         code = int.from_bytes(payload[:2])
-                    elif opcode == 1:
+                    elif opcode == PING:
+                        self._socket.sendall(pong(payload))
+                    elif opcode == TEXT:
                         told = json.loads(payload).get("skipped")
                         lines, skipped = lines + (told is None), skipped + (told or 0)
         except (TimeoutError, ssl.SSLError, ConnectionError):

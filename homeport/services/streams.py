@@ -49,6 +49,7 @@ def router(services: Services, identity: Identity) -> APIRouter:
         since: str | None = None,
         follow: str | None = None,  # noqa: ARG001 - without an upgrade it is the buffered tail, so that curl works
     ) -> Response:
+        """The last lines of the log, oldest first."""
         service_id = await services.catalogue.service_id(actor, ref)
         entries = await services.logs.tail(service_id, lines=_tail(tail), since=_since(since))
         return reply({"logs": [orjson.Fragment(entry.json()) for entry in entries]})
@@ -69,7 +70,7 @@ def router(services: Services, identity: Identity) -> APIRouter:
             services.logs.follow(service_id, lines=lines, since=oldest) as entries,
         ):
             async for entry in entries:
-                await socket.send(entry.json().decode())
+                await socket.send(entry.text())
 
     @routes.websocket("/api/jobs/{job_id}/stream", dependencies=[require(Verb.JOBS_READ)])
     async def follow_job(

@@ -14,6 +14,8 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from homeport.web.websocket import WebSocketConnection
+
 log = structlog.get_logger()
 
 MAX_HEAD_BYTES = 64 * 1024
@@ -41,7 +43,7 @@ class PortalServer:
             cast(ASGI3Application, app),
             loop="none",
             http=HttpToolsProtocol,
-            ws="websockets-sansio",
+            ws=WebSocketConnection,
             ws_max_size=MAX_WS_MESSAGE_BYTES,
             ws_ping_interval=ws_ping,
             ws_ping_timeout=ws_ping,

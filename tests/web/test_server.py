@@ -16,6 +16,7 @@ from starlette.websockets import WebSocket
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from homeport.identity.sockets import WRITE_TEXT
 from homeport.web.server import MAX_WS_MESSAGE_BYTES, PortalServer
 
 
@@ -38,12 +39,28 @@ async def echo(websocket: WebSocket) -> None:
         await websocket.send_text(message)
 
 
+async def count(websocket: WebSocket) -> None:
+    """By the short way while it is open, and how often it was."""
+    write = websocket.scope["extensions"][WRITE_TEXT]["write"]
+    early = write("before the upgrade")
+    await websocket.accept()
+    assert all(write(text) for text in ("", "é" * 100, "x" * 70_000))
+    await websocket.receive_text()
+    written = 0
+    while write("y" * 10_000):
+        written += 1
+    await websocket.send_text(f"{early} {written}")
+    await websocket.close()
+    assert not write("after the end")
+
+
 APP = Starlette(
     routes=[
         Route("/about", about),
         Route("/size", size, methods=["POST"]),
         Route("/slow", slow),
         WebSocketRoute("/ws", echo),
+        WebSocketRoute("/count", count),
     ]
 )
 
@@ -130,6 +147,16 @@ async def test_a_websocket_echoes() -> None:
     async with serving() as (_, port), connect(f"ws://127.0.0.1:{port}/ws") as websocket:
         await websocket.send("hello")
         assert await websocket.recv() == "hello"
+
+
+async def test_the_short_way_writes_whole_messages_in_order_until_the_clients_buffer_is_full() -> None:
+    async with serving() as (_, port), connect(f"ws://127.0.0.1:{port}/count", max_queue=None) as websocket:
+        assert [await websocket.recv() for _ in range(3)] == ["", "é" * 100, "x" * 70_000]
+        await websocket.send("go on")
+        *many, last = [message async for message in websocket]
+        assert set(many) == {"y" * 10_000}
+        assert last == f"False {len(many)}"
+        assert websocket.close_code == 1000
 
 
 async def test_a_websocket_message_over_a_mebibyte_is_refused() -> None:

@@ -21,20 +21,25 @@ class LogEntry:
     stream: str
     message: str
     instance: str = ""
-    _json: bytes | None = field(default=None, init=False, repr=False, compare=False)
+    _text: str | None = field(default=None, init=False, repr=False, compare=False)
 
     def json(self) -> bytes:
-        """The entry as the API shows it, made once however many viewers there are."""
-        if self._json is None:
-            body = {
+        """The entry as the API shows it."""
+        return orjson.dumps(
+            {
                 "timestamp": rfc3339_ms(self.timestamp),
                 "stream": self.stream,
                 "message": self.message,
                 "container": self.instance,
             }
-            object.__setattr__(self, "_json", orjson.dumps(body))  # a cache, not a change
-            assert self._json is not None
-        return self._json
+        )
+
+    def text(self) -> str:
+        """The same, made once however many viewers there are."""
+        if self._text is None:
+            object.__setattr__(self, "_text", self.json().decode())  # a cache, not a change
+            assert self._text is not None
+        return self._text
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,10 @@ class Skipped:
                 "skipped": self.lines,
             }
         )
+
+    def text(self) -> str:
+        """The same as text."""
+        return self.json().decode()
 
 
 class Logs(Protocol):

@@ -17,7 +17,7 @@ from homeport.services.logs.tail import Position, tail
 from homeport.services.logs.viewer import Viewer
 
 log = structlog.get_logger()
-POLL = 0.03  # seconds between two looks
+POLL = 0.02  # seconds between two looks
 RECENT = 1000  # entries kept for viewers that join
 RECENT_SIZE = 4 * 1024 * 1024  # characters of their messages
 

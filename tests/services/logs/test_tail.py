@@ -128,7 +128,7 @@ async def test_a_name_that_is_a_path_is_refused(logs: FileLogs, name: str) -> No
         await logs.tail(name, lines=1)
 
 
-def test_an_entry_is_made_into_json_once(writer: Writer) -> None:
+def test_an_entry_is_made_into_text_once(writer: Writer) -> None:
     entry = LogEntry(writer.start + timedelta(microseconds=123456), "stderr", 'say "é"', "rel_1")
     assert json.loads(entry.json()) == {
         "timestamp": "2026-03-29T10:00:00.123Z",
@@ -136,4 +136,5 @@ def test_an_entry_is_made_into_json_once(writer: Writer) -> None:
         "message": 'say "é"',
         "container": "rel_1",
     }
-    assert entry.json() is entry.json()
+    assert entry.text() is entry.text()
+    assert entry.text().encode() == entry.json()
