@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,6 +42,12 @@ def atomic_write(path: Path, data: bytes | str, *, mode: int = 0o644) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def remove_tree(folder: Path) -> None:
+    """The folder and all below it, where there is one. Links are removed, not followed. Blocks."""
+    if folder.exists():
+        shutil.rmtree(folder)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from homeport.identity import Actor
 from homeport.kit.bus import Bus
 from homeport.kit.changes import Change
 from homeport.kit.clock import Clock, rfc3339
+from homeport.kit.masking import MASK
 from homeport.kit.sealing import Sealer
 from homeport.services import store
 from homeport.services.drivers import InstanceState
@@ -23,7 +24,7 @@ from homeport.services.schemas import PatchService
 from homeport.services.sources import Plan
 from homeport.services.sources.address import check_branch
 from homeport.services.timeline import Timeline, event_body
-from homeport.services.variables import MASK, changed, masked, seal, unseal
+from homeport.services.variables import changed, masked, seal, unseal
 from homeport.settings import Settings
 from homeport.storage import Database
 

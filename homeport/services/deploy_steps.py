@@ -6,12 +6,12 @@ Each may run again after a crash: it begins by accepting or removing what its la
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from homeport.kit.clock import Clock
+from homeport.kit.files import remove_tree
 from homeport.kit.masking import Masker
 from homeport.kit.problems import Problem
 from homeport.kit.sealing import Sealer
@@ -208,7 +208,7 @@ class DeploySteps:
         gone = [one for one in finished if one not in kept and one not in broken]
         needed = {one.build_id for one in [*kept, work.release]}
         for build_id in {one.build_id for one in finished} - needed:
-            await asyncio.to_thread(_remove_tree, self._folders.build(work.service.id, build_id))
+            await asyncio.to_thread(remove_tree, self._folders.build(work.service.id, build_id))
         for one in gone:
             await asyncio.to_thread(_remove_logs, self._folders.logs(work.service.id), one.id)
         async with self._database.write() as session:
@@ -221,7 +221,7 @@ class DeploySteps:
         await self._driver.remove(work.release.id)
         self._live.unsee(work.release.id)
         if not work.is_repeat:
-            await asyncio.to_thread(_remove_tree, self._folders.build(work.service.id, work.release.id))
+            await asyncio.to_thread(remove_tree, self._folders.build(work.service.id, work.release.id))
 
     def masked(self, work: Work, text: str) -> str:
         """`text` without the values of the release's secrets."""
@@ -234,11 +234,6 @@ class DeploySteps:
 
     def _variables(self, work: Work) -> dict[str, str]:
         return environment(unseal(self._sealer, work.service.id, work.release.variables))
-
-
-def _remove_tree(folder: Path) -> None:
-    if folder.exists():
-        shutil.rmtree(folder)
 
 
 def _remove_logs(folder: Path, instance_id: str) -> None:

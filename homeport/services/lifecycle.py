@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -16,6 +14,7 @@ from homeport.identity import Actor
 from homeport.kit.bus import Bus
 from homeport.kit.changes import Change
 from homeport.kit.clock import Clock
+from homeport.kit.files import remove_tree
 from homeport.services import store
 from homeport.services.catalogue import Catalogue
 from homeport.services.drivers import InstanceState, Observation, ServiceDriver
@@ -187,7 +186,7 @@ class Lifecycle:
     async def _finish_delete(self, service: ServiceRow) -> None:
         self._live.drop(service.id, service.name)
         await self.remove_instances(service.id, keep=None)
-        await asyncio.to_thread(_remove_tree, self._folders.service(service.id))
+        await asyncio.to_thread(remove_tree, self._folders.service(service.id))
         async with self._database.write() as session:
             await store.delete_rows(session, ServiceRow, [service.id])
         self._health.forget(service.id)
@@ -236,8 +235,3 @@ async def _settle(work: Sequence[Awaitable[None]]) -> None:
     for outcome in await asyncio.gather(*work, return_exceptions=True):
         if isinstance(outcome, Exception):
             log.error("a service could not be brought to its state", exc_info=outcome)
-
-
-def _remove_tree(folder: Path) -> None:
-    if folder.exists():
-        shutil.rmtree(folder)

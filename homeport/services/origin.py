@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from homeport.kit.files import remove_tree
 from homeport.kit.guard import OutboundGuard
 from homeport.services.launch import Confines, Folders
 from homeport.services.sources import Plan, Revision, Toolchain, build, detect, discover, make_plan
@@ -50,7 +50,7 @@ class Origins:
 
     async def fetch(self, source: Mapping[str, Any], into: Path, on_line: OnLine) -> Revision:
         """A fresh copy in `into`; what an earlier try left there is removed first."""
-        await asyncio.to_thread(_remove_tree, into)
+        await asyncio.to_thread(remove_tree, into)
         await asyncio.to_thread(into.parent.mkdir, parents=True, exist_ok=True)
         if source["deploy_method"] == "git":
             return await self._git.fetch(source["git_url"], source["git_branch"], into, on_line)
@@ -84,8 +84,3 @@ class Origins:
             confinement=self._confines.within(directory, cache),
         )  # fmt: skip
         return Built(-(-result.size_bytes // MIB))
-
-
-def _remove_tree(folder: Path) -> None:
-    if folder.exists():
-        shutil.rmtree(folder)

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from homeport.kit.masking import MASK
 from homeport.kit.problems import ValidationFailed
 from homeport.kit.sealing import Sealer
 
-MASK = "••••••••"
 MAX_VARIABLES = 200
 MAX_VALUE = 32_768  # characters
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")

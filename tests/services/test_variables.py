@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from homeport.kit.masking import MASK
 from homeport.kit.problems import ValidationFailed
 from homeport.kit.sealing import Sealer
 from homeport.services.variables import (
-    MASK,
     Variable,
     changed,
     environment,

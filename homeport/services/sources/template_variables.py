@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from homeport.kit.masking import MASK
 from homeport.kit.problems import ValidationFailed
 from homeport.services.sources.fields import Fields
 
 TYPES = ("string", "password", "secret", "int", "bool", "enum", "domain")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
-MASK = "••••••••"
 _GENERATOR = re.compile(r"(password|hex|base64|urlsafe|uuid)(?::([1-9]\d{0,2}))?")
 _DOMAIN = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"  # none that look alike

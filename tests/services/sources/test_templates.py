@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from homeport.kit.masking import MASK
 from homeport.kit.problems import ValidationFailed
 from homeport.services.problems import SourceRefused, TemplateNotFound
 from homeport.services.sources.template import TemplateInvalid, load_template
-from homeport.services.sources.template_variables import MASK, Resolved
+from homeport.services.sources.template_variables import Resolved
 from homeport.services.sources.templates import Templates
 
 GOOD = """
