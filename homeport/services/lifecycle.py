@@ -31,6 +31,7 @@ from homeport.storage import Database
 log = structlog.get_logger()
 
 START_WAIT = 10.0  # seconds that start and restart wait for the app to answer before they reply
+AT_ONCE = 8  # services that the portal's start brings to their state
 STOP_DRAIN = 5.0  # seconds that requests in flight get when a person says stop
 WORDS = {"start": "started", "stop": "stopped", "restart": "restarted"}
 
@@ -232,6 +233,13 @@ def _pause(service: ServiceRow) -> Any:
 
 
 async def _settle(work: Sequence[Awaitable[None]]) -> None:
-    for outcome in await asyncio.gather(*work, return_exceptions=True):
+    """After a reboot everything starts at once: a few at a time, so that each gets somewhere."""
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def one(each: Awaitable[None]) -> None:
+        async with slots:
+            await each
+
+    for outcome in await asyncio.gather(*map(one, work), return_exceptions=True):
         if isinstance(outcome, Exception):
             log.error("a service could not be brought to its state", exc_info=outcome)

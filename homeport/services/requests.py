@@ -102,7 +102,7 @@ class DeployRequests:
                 if await store.name_is_taken(session, wanted.name):
                     raise NameTaken(f"The name {wanted.name!r} is taken; a name belongs to one service.")
                 if wanted.deploy_method == "upload":
-                    await store.get_upload(session, wanted.upload_id or "")
+                    await store.get_upload(session, actor.id, wanted.upload_id or "")
                 session.add(service)
                 await session.flush()
                 job, change = await self._job(session, actor, service, "deploy")
@@ -130,7 +130,7 @@ class DeployRequests:
                 return known
             service = await self._idle(session, actor, ref)
             if wanted.upload_id:
-                await store.get_upload(session, wanted.upload_id)
+                await store.get_upload(session, actor.id, wanted.upload_id)
                 service.deploy_method, service.upload_id = "upload", wanted.upload_id
                 service.template = service.git_url = service.git_branch = None
             if service.deploy_method == "template" and service.template:

@@ -219,9 +219,10 @@ async def trim_jobs(session: AsyncSession, service_id: str, keep: int) -> None:
     )
 
 
-async def get_upload(session: AsyncSession, upload_id: str) -> UploadRow:
+async def get_upload(session: AsyncSession, owner: str, upload_id: str) -> UploadRow:
+    """Of this owner. Raises UploadNotFound."""
     row = await session.get(UploadRow, upload_id)
-    if row is None:
+    if row is None or row.owner != owner:
         raise UploadNotFound("This upload does not exist or has expired; send the archive again.")
     return row
 

@@ -141,6 +141,23 @@ def test_stopped_stays_stopped_over_a_restart_of_the_portal(
 
 
 @pytest.mark.usefixtures("moody")
+def test_after_a_reboot_everything_that_should_run_is_started(
+    portal: PortalProcess, client: httpx.Client, name: str
+) -> None:
+    service_id = service(client, name)["id"]
+    before = portal.fetch(name).text
+    portal.kill()
+    for state in portal.data_dir.glob("instances/*/state.json"):
+        told = json.loads(state.read_text())
+        if told["service_id"] == service_id:
+            os.kill(told["supervisor"], signal.SIGKILL)
+    portal.start()
+    until(lambda: (answer := portal.fetch(name)).status_code == 200 and answer.text != before)
+    with portal.api() as again:
+        assert service(again, name)["status"] == "running"
+
+
+@pytest.mark.usefixtures("moody")
 def test_resources_are_measured(portal: PortalProcess, client: httpx.Client, name: str) -> None:
     found = until(lambda: (row := service(client, name))["resources"]["memory_usage_mb"] > 0 and row)
     assert found["resources"]["storage_mb"] >= 1

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import tarfile
 import time
 from collections.abc import Callable
 from typing import Any
@@ -131,6 +133,51 @@ class TestCreate:
     def test_a_hostile_branch_is_refused(self, client: httpx.Client, name: str, branch: str) -> None:  # A04
         body = {"name": name, "deploy_method": "git", "git_url": "https://example.com/x.git", "git_branch": branch}
         error(client.post("/api/services", json=body), 422, "source_refused")
+
+
+class TestUpload:
+    def test_an_archive_is_deployed_and_redeployed_by_its_id(
+        self, portal: PortalProcess, client: httpx.Client, name: str
+    ) -> None:
+        first, second = (
+            client.post("/api/uploads", content=archive({"index.html": text})).json() for text in ("one", "two")
+        )
+        assert first["id"].startswith("upl_")
+        assert INSTANT.match(first["expires_at"])
+        made = client.post("/api/services", json={"name": name, "deploy_method": "upload", "upload_id": first["id"]})
+        assert portal.wait(made.json()["deploy_job_id"])["status"] == "success"
+        assert portal.fetch(name).text == "one"
+        again = client.post(f"/api/services/{name}/redeploy", json={"upload_id": second["id"]})
+        assert portal.wait(again.json()["deploy_job_id"])["status"] == "success"
+        assert portal.fetch(name).text == "two"
+        client.delete(f"/api/services/{name}")
+
+    def test_an_archive_that_leads_out_of_its_folder_is_refused_with_its_reason(
+        self, portal: PortalProcess, client: httpx.Client, name: str
+    ) -> None:
+        upload = client.post("/api/uploads", content=archive({"../../evil": "x"})).json()
+        made = client.post("/api/services", json={"name": name, "deploy_method": "upload", "upload_id": upload["id"]})
+        job = portal.wait(made.json()["deploy_job_id"])
+        assert (job["status"], job["step"]) == ("failed", "fetch")
+        assert "evil" in job["error"]
+        assert not list(portal.data_dir.rglob("evil"))
+        client.delete(f"/api/services/{name}")
+
+    def test_an_empty_body_and_an_unknown_id_are_told(self, client: httpx.Client, name: str) -> None:
+        error(client.post("/api/uploads", content=b""), 400, "malformed_body")
+        body = {"name": name, "deploy_method": "upload", "upload_id": "upl_nothing"}
+        error(client.post("/api/services", json=body), 404, "upload_not_found")
+
+
+def archive(files: dict[str, str]) -> bytes:
+    """A .tar.gz."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for path, text in files.items():
+            entry = tarfile.TarInfo(path)
+            entry.size = len(text)
+            tar.addfile(entry, io.BytesIO(text.encode()))
+    return packed.getvalue()
 
 
 class TestIdempotency:
