@@ -73,11 +73,12 @@ def measure() -> list[Figure]:
             _hear(clients)
             joined = most = _memory_mb(process)
             cpu = _cpu_seconds(process)
+            psutil.cpu_percent()  # begins to count
             until = time.monotonic() + SECONDS
             while time.monotonic() < until:
                 time.sleep(0.5)
                 most = max(most, _memory_mb(process))
-            cpu = _cpu_seconds(process) - cpu
+            cpu, machine = _cpu_seconds(process) - cpu, psutil.cpu_percent() * (os.cpu_count() or 1)
             seen = _hear(clients)
             calm = _memory_mb(process)
             with portal.client(NAME) as visitor:
@@ -98,10 +99,12 @@ def measure() -> list[Figure]:
         Figure("viewers that missed a line", seen["incomplete"] + seen["odd"], "", 0),
         Figure("processor use of the portal", cpu / SECONDS * 100, "% core"),
         Figure("processor use of the viewers", seen["clients_cores"] * 100, "% core"),
+        Figure("processor use of the whole machine", machine, "% core"),
         Figure("memory of one viewer", (joined - before) / VIEWERS * 1000, "kB"),
         Figure("memory growth while they follow", most - joined, "MB", 64),
         Figure("memory growth in the flood, one not reading", flooded - calm, "MB", 64),
-        Figure("readers that missed a line of the flood", stalled["readers_incomplete"], "", 0),
+        Figure("lines of the flood to the others", stalled["readers_lines"], ""),
+        Figure("of them those that missed one", stalled["readers_missing"], "", 0),
         Figure("lines the stalled viewer got in the end", stalled["lines"], ""),
         Figure("lines it was told it had missed", stalled["skipped"], ""),
         Figure("code it was closed with, 0 when not", stalled["close_code"], ""),

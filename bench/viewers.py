@@ -197,8 +197,10 @@ async def main(url: str, ca: str, count: int, seconds: float) -> None:
         viewer.odd.clear()
     await asyncio.to_thread(sys.stdin.readline)
     found = await asyncio.to_thread(stalled.read)
-    flooded = seen(viewers[:STAY], end, time.time_ns())
-    say(**found, readers_incomplete=flooded["incomplete"], readers_odd=flooded["odd"])
+    until = time.time_ns()
+    await asyncio.sleep(SETTLE)
+    flooded = seen(viewers[:STAY], end, until)
+    say(**found, readers_lines=flooded["lines"], readers_missing=flooded["incomplete"] + flooded["odd"])
 
 
 if __name__ == "__main__":
