@@ -52,7 +52,7 @@ export function LogView({ buffer, name, everything, empty, live, target, aside }
     ? chunks.map((chunk) => filtered(chunk, search)).filter((chunk) => chunk.lines.length > 0)
     : chunks;
   const found = search ? matches.reduce((sum, chunk) => sum + chunk.lines.length, 0) : shown.count;
-  const { box, stuck, missed, onScroll, toEnd } = useStick(shown.count + shown.dropped, target);
+  const { box, stuck, missed, onScroll, onWheel, toEnd } = useStick(shown.count + shown.dropped, target);
   const text = () => asText(matches.flatMap((chunk) => chunk.lines));
   const save = async () => {
     try {
@@ -95,6 +95,7 @@ export function LogView({ buffer, name, everything, empty, live, target, aside }
           ref={box}
           className={classes.box}
           onScroll={onScroll}
+          onWheel={onWheel}
           data-wrap={wrap || undefined}
           data-times={times || undefined}
           role="log"
@@ -138,10 +139,14 @@ function useStick(total: number, target: string | undefined) {
   };
   const onScroll = () => {
     const { scrollTop: top, scrollHeight: height, clientHeight } = box.current as HTMLDivElement;
-    if (height - top - clientHeight < 24) setStuck(true);
+    if (height - top - clientHeight < 24 && top >= last.current.top) setStuck(true);
     // Only a person scrolls up; growing content leaves the position alone, shrinking content moves it.
     else if (top < last.current.top - 1 && height >= last.current.height) setStuck(false);
     last.current = { top, height };
+  };
+  // Told before the scroll itself, so that lines that come meanwhile cannot carry the reader back to the end.
+  const onWheel = ({ deltaY }: { deltaY: number }) => {
+    if (deltaY < 0 && box.current && box.current.scrollTop > 0) setStuck(false);
   };
   useLayoutEffect(() => {
     if (stuck) seen.current = total;
@@ -166,7 +171,7 @@ function useStick(total: number, target: string | undefined) {
     setStuck(false);
     pane.scrollTop += line.getBoundingClientRect().top - pane.getBoundingClientRect().top - clientHeight / 2;
   }, [target, total]);
-  return { box, stuck, missed: stuck ? 0 : total - seen.current, onScroll, toEnd };
+  return { box, stuck, missed: stuck ? 0 : total - seen.current, onScroll, onWheel, toEnd };
 }
 
 const filtered = (chunk: Chunk, search: string): Chunk => ({
