@@ -173,7 +173,6 @@ class DeploySteps:
         """The new release is the live one, on disk first; then the route moves."""
         now = self._clock.now()
         spec = self._launcher.spec(work.service, work.release)
-        storage_mb = await self._metrics.measure(work.service.id)
         async with self._database.write() as session:
             service = await store.find_service(session, work.service.id)
             if service is None or service.deleting:
@@ -185,7 +184,6 @@ class DeploySteps:
             service.live_release = work.release.number
             service.deployed_at = now
             service.desired = "running"
-            service.storage_mb = storage_mb
             if work.job.type == "rollback":  # what is shown is what runs
                 service.variables = work.release.variables
                 service.cpu_limit = work.release.cpu_limit
@@ -211,7 +209,9 @@ class DeploySteps:
             await asyncio.to_thread(remove_tree, self._folders.build(work.service.id, build_id))
         for one in gone:
             await asyncio.to_thread(_remove_logs, self._folders.logs(work.service.id), one.id)
+        storage_mb = await self._metrics.measure(work.service.id)
         async with self._database.write() as session:
+            await store.change_service(session, work.service.id, storage_mb=storage_mb)
             await store.delete_rows(session, ReleaseRow, [one.id for one in gone])
             await store.trim_jobs(session, work.service.id, JOBS_KEPT)
         return "the old release has ended" if ended else "nothing to retire"

@@ -57,7 +57,7 @@ class Deployments:
         self._timeline = timeline
         self._steps = steps
         self._builds = asyncio.Semaphore(settings.build_parallel)
-        self._under_way: dict[str, asyncio.Future[str | None]] = {}
+        self._under_way: dict[str, asyncio.Task[str | None]] = {}
         self._cancelled: set[str] = set()
         self._ended: dict[str, asyncio.Event] = {}
 
@@ -99,12 +99,10 @@ class Deployments:
             job = await store.get_job(session, actor, job_id)
             if job.status in FINISHED:
                 raise JobFinished(f"The job has ended already: {job.status}.")
-            if job.step == "retire":
+            if job.step in ("switch", "retire"):
                 raise JobFinished("The new release serves already; roll back instead.")
             job.cancel_requested_at = self._clock.now()
-        self._cancelled.add(job_id)
-        if running := self._under_way.get(job_id):
-            running.cancel()
+        self._interrupt(job_id)
         return job
 
     async def cancel_and_wait(self, job_id: str) -> None:
@@ -115,14 +113,18 @@ class Deployments:
             if job is None or job.status in FINISHED:
                 return
             job.cancel_requested_at = self._clock.now()
-        self._cancelled.add(job_id)
-        if running := self._under_way.get(job_id):
-            running.cancel()
+        self._interrupt(job_id)
         try:
             async with asyncio.timeout(self._settings.stop_grace + self._settings.drain_timeout + STEP_LIMIT):
                 await ended.wait()
         finally:
             self._ended.pop(job_id, None)
+
+    def _interrupt(self, job_id: str) -> None:
+        """End the step under way. A switch is not cut in two: what is on disk and what is routed stay the same."""
+        self._cancelled.add(job_id)
+        if (running := self._under_way.get(job_id)) and running.get_name() != "switch":
+            running.cancel()
 
     # The steps' frame
 
@@ -134,7 +136,7 @@ class Deployments:
             if (work.job.cancel_requested_at is not None or work.service.deleting) and name != "retire":
                 raise JobCancelled("The job was cancelled.")
             await self._mark(job_id, name, "running")
-            task: asyncio.Future[str | None] = asyncio.ensure_future(self._limited(name, action, work, limit))
+            task = asyncio.create_task(self._limited(name, action, work, limit), name=name)
             self._under_way[job_id] = task
             try:
                 detail = await task

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from homeport.kit.files import remove_tree
 from homeport.kit.guard import OutboundGuard
 from homeport.services.launch import Confines, Folders
+from homeport.services.problems import SourceUnavailable
 from homeport.services.sources import Plan, Revision, Toolchain, build, detect, discover, make_plan
 from homeport.services.sources.archive import unpack
 from homeport.services.sources.git import GitFetcher
@@ -37,10 +39,14 @@ class Origins:
         self._git = GitFetcher.from_settings(settings, OutboundGuard(settings.outbound_allow))
         self._toolchain: Toolchain | None = None
 
-    def check(self, method: str, git_url: str | None, git_branch: str | None, template_id: str | None) -> None:
-        """What can be said without asking anybody. Raises SourceRefused or TemplateNotFound."""
+    async def check(self, method: str, git_url: str | None, git_branch: str | None, template_id: str | None) -> None:
+        """What can be said at once. Raises SourceRefused, DestinationRefused or TemplateNotFound.
+
+        A host that nobody knows is the job's matter: it may be there a minute later.
+        """
         if method == "git":
-            self._git.check(git_url or "", git_branch)
+            with contextlib.suppress(SourceUnavailable):
+                await self._git.admit(git_url or "", git_branch)
         elif method == "template":
             self._templates.get(template_id or "")
 

@@ -77,7 +77,7 @@ class DeployRequests:
         """A new service and its first deploy."""
         if replayed := await self._replay(once):
             return replayed
-        self._origins.check(wanted.deploy_method, wanted.git_url, wanted.git_branch, wanted.template_id)
+        await self._origins.check(wanted.deploy_method, wanted.git_url, wanted.git_branch, wanted.template_id)
         service_id = new_id("svc")
         variables = self._variables(wanted, wanted.name)
         now = self._clock.now()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from homeport.testing.git_server import GitServer
@@ -39,14 +40,19 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PortalProcess]:
 
 def kill_at(portal: PortalProcess, job_id: str, step: str) -> None:
     """SIGKILL as soon as the job is seen in `step` (or, where that is over in no time, beyond it)."""
-    deadline = time.monotonic() + 20
     with portal.api() as api:
-        while time.monotonic() < deadline:
-            states = {one["name"]: one["status"] for one in api.get(f"/api/jobs/{job_id}").json()["steps"]}
-            if states[step] != "pending":
-                break
-            time.sleep(0.002)
+        reached(api, job_id, step)
     portal.kill()
+
+
+def reached(api: httpx.Client, job_id: str, step: str) -> None:
+    """Returns as soon as the step has begun."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        states = {one["name"]: one["status"] for one in api.get(f"/api/jobs/{job_id}").json()["steps"]}
+        if states[step] != "pending":
+            return
+        time.sleep(0.002)
 
 
 def services(portal: PortalProcess) -> list[dict[str, Any]]:
@@ -74,6 +80,22 @@ def test_a_redeploy_goes_on_where_it_was(portal: PortalProcess, git_server: GitS
     assert leftovers(portal.data_dir, services(portal)) == []
     with portal.api() as api:
         assert api.delete(f"/api/services/{name}").status_code == 204
+    assert leftovers(portal.data_dir, services(portal)) == []
+
+
+@pytest.mark.parametrize("step", ["build", "gate"])
+def test_an_orderly_stop_in_the_middle_is_no_different(portal: PortalProcess, git_server: GitServer, step: str) -> None:
+    name = f"app-{uuid4().hex[:8]}"
+    repository = git_server.repository(name, files("one"))
+    with portal.api() as api:
+        made = api.post("/api/services", json={"name": name, "deploy_method": "git", "git_url": repository.url}).json()
+        reached(api, made["deploy_job_id"], step)
+    assert portal.stop() == 0
+    portal.start()
+    assert portal.wait(made["deploy_job_id"])["status"] == "success"
+    assert portal.fetch(name).text == "one"
+    with portal.api() as api:
+        api.delete(f"/api/services/{name}")
     assert leftovers(portal.data_dir, services(portal)) == []
 
 
