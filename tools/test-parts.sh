@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Bring the real components that the tests talk to: Chromium, PostgreSQL, git.
+# Bring the real components that the tests talk to: Chromium, PostgreSQL, git, curl.
 # As root they come from Debian. Otherwise the tests say which suites they leave out; in CI they refuse to leave out any.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    tools/debian.sh chromium postgresql git
+    tools/debian.sh chromium postgresql git curl
 fi
