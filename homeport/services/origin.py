@@ -36,7 +36,7 @@ class Origins:
         self._templates = templates
         self._folders = folders
         self._confines = confines
-        self._git = GitFetcher.from_settings(settings, OutboundGuard(settings.outbound_allow))
+        self._git = GitFetcher.from_settings(settings, OutboundGuard(settings.outbound_allow), confines.within)
         self._toolchain: Toolchain | None = None
 
     async def check(self, method: str, git_url: str | None, git_branch: str | None, template_id: str | None) -> None:

@@ -7,11 +7,12 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from homeport.kit.commands import CommandFailed, CommandFlooded, CommandTimedOut, OnLine, run
+from homeport.kit.confinement import Confinement
 from homeport.kit.guard import DestinationUnknown, OutboundGuard
 from homeport.services.problems import SourceRefused, SourceUnavailable
 from homeport.services.sources.address import GitAddress, check_branch, check_url
@@ -46,24 +47,42 @@ _COUNTER = re.compile(r"\b\d\d?% \(")
 _ENTRY = re.compile(r"^(\d{6}) \w+ [0-9a-f]+ +(\d+|-)\t(.*)$")
 
 
+Confine = Callable[[Path], Confinement | None]
+
+
+def _unconfined(_folder: Path) -> None:
+    """Whatever the portal's user may reach."""
+
+
 class GitFetcher:
-    """`limit_mb` bounds the files and, apart from them, what is transferred; `timeout` is seconds for all of it."""
+    """`limit_mb` bounds the files and, apart from them, what is transferred; `timeout` is seconds for all of it.
+
+    git reads what strangers wrote: `confine` says which files it may reach when it works in a folder.
+    """
 
     def __init__(
-        self, guard: OutboundGuard, *, allow_http: bool = False, limit_mb: int = 500, timeout: float = 120
+        self,
+        guard: OutboundGuard,
+        *,
+        allow_http: bool = False,
+        limit_mb: int = 500,
+        timeout: float = 120,
+        confine: Confine = _unconfined,
     ) -> None:
         self._guard = guard
         self._allow_http = allow_http
         self._limit_mb = limit_mb
         self._timeout = timeout
+        self._confine = confine
 
     @classmethod
-    def from_settings(cls, settings: Settings, guard: OutboundGuard) -> GitFetcher:
+    def from_settings(cls, settings: Settings, guard: OutboundGuard, confine: Confine = _unconfined) -> GitFetcher:
         return cls(
             guard,
             allow_http=settings.git_allow_http,
             limit_mb=settings.clone_limit_mb,
             timeout=settings.fetch_timeout,
+            confine=confine,
         )
 
     def check(self, url: str, branch: str | None) -> GitAddress:
@@ -93,7 +112,14 @@ class GitFetcher:
         await asyncio.to_thread(_start_over, partial, into)
         try:
             clone = _Clone(
-                address, branch, addresses, partial, limit_mb=self._limit_mb, timeout=self._timeout, on_line=on_line
+                address,
+                branch,
+                addresses,
+                partial,
+                limit_mb=self._limit_mb,
+                timeout=self._timeout,
+                on_line=on_line,
+                confinement=self._confine(partial),
             )
             revision = await clone.make()
             await asyncio.to_thread(check_tree, partial / "tree")
@@ -124,8 +150,10 @@ class _Clone:
         limit_mb: int,
         timeout: float,
         on_line: OnLine,
+        confinement: Confinement | None,
     ) -> None:
         self._address = address
+        self._confinement = confinement
         self._branch = branch
         self._folder = folder
         self._limit_mb = limit_mb
@@ -211,6 +239,7 @@ class _Clone:
             keep_output=keep_output,
             memory_mb=2048,
             file_mb=self._limit_mb + 1,
+            confinement=self._confinement,
         )
         return result.output
 

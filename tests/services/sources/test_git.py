@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from homeport.kit.confinement import Confinement
 from homeport.kit.guard import DestinationRefused, OutboundGuard
 from homeport.kit.problems import Problem
 from homeport.services.problems import SourceRefused, SourceUnavailable
@@ -26,9 +27,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitServer]:
         yield running
 
 
+def to_its_folder(folder: Path) -> Confinement:
+    return Confinement([str(folder.parent.resolve())], [], [str(folder.resolve())])
+
+
 @pytest.fixture
 def fetcher() -> GitFetcher:
-    return GitFetcher(LOOPBACK, allow_http=True, limit_mb=5, timeout=60)
+    # Confined as the portal confines it: to the folder of the clone.
+    return GitFetcher(LOOPBACK, allow_http=True, limit_mb=5, timeout=60, confine=to_its_folder)
 
 
 @pytest.fixture
