@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -46,6 +46,7 @@ class JobStreams:
         self._database = database
         self._clock = clock
         self._pending: dict[str, list[_Pending]] = defaultdict(list)
+        self._dropped: Counter[str] = Counter()
         self._seq: dict[str, int] = {}
         self._grown: dict[str, asyncio.Event] = {}
         self._wake = asyncio.Event()
@@ -76,7 +77,10 @@ class JobStreams:
         pending = self._pending[job_id]
         if type == "log":
             said = self._seq.get(job_id, 0) + len(pending)
-            if said > MAX_LINES or len(pending) >= MAX_PENDING:
+            if said > MAX_LINES:
+                return
+            if len(pending) >= MAX_PENDING:
+                self._dropped[job_id] += 1
                 return
             if said == MAX_LINES:
                 message = f"The log is cut here: more than {MAX_LINES} lines."
@@ -86,6 +90,10 @@ class JobStreams:
     async def flush(self) -> None:
         """Everything said so far is on disk when this returns."""
         async with self._flushing:
+            for job_id, dropped in self._dropped.items():
+                note = f"{dropped} lines are left out here: they came faster than they could be stored."
+                self._pending[job_id].append(_Pending(self._clock.now(), "log", None, "system", note, None))
+            self._dropped.clear()
             taken, self._pending = self._pending, defaultdict(list)
             if not taken:
                 return

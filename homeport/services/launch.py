@@ -30,7 +30,6 @@ class Folders:
     def __init__(self, data_dir: Path) -> None:
         self.services = data_dir / "services"
         self.uploads = data_dir / "uploads"
-        self.tmp = data_dir / "tmp"
 
     def service(self, service_id: str) -> Path:
         return self.services / service_id

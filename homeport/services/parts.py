@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Coroutine, Mapping
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import structlog
@@ -42,6 +43,7 @@ from homeport.storage import Database, Durable
 log = structlog.get_logger()
 Outcome = TypeVar("Outcome")
 HOUSEKEEPING_SECONDS = 600.0
+JOURNALS_KEPT = timedelta(days=1)
 
 
 class Services:
@@ -111,7 +113,7 @@ class Services:
 
     async def open(self) -> None:
         """Adopt what runs and resume unfinished jobs."""
-        for folder in (self.folders.services, self.folders.uploads, self.folders.tmp):
+        for folder in (self.folders.services, self.folders.uploads):
             await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
         if self._confine and not confinement.supported():
             log.warning("apps are not confined to their files: this kernel has no Landlock (Linux 5.13 and later have)")
@@ -186,7 +188,16 @@ class Services:
 
     async def _housekeeping(self) -> None:
         while True:
-            await self.uploads.clean()
-            async with self._database.write() as session:
-                await store.forget_idempotency(session, self._clock.now() - KEYS_KEPT)
+            try:
+                await self._tidy()
+            except Exception:
+                log.exception("tidying up failed; it is tried again")
             await self._clock.sleep(HOUSEKEEPING_SECONDS)
+
+    async def _tidy(self) -> None:
+        """What nobody needs any more: uploads, answers to repeated requests, journals of ended work."""
+        now = self._clock.now()
+        await self.uploads.clean()
+        async with self._database.write() as session:
+            await store.forget_idempotency(session, now - KEYS_KEPT)
+        await self._durable.forget_finished(now - JOURNALS_KEPT)

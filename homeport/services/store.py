@@ -234,6 +234,10 @@ async def stale_uploads(session: AsyncSession, now: datetime) -> Sequence[str]:
     return (await session.scalars(query)).all()
 
 
+async def upload_ids(session: AsyncSession) -> set[str]:
+    return set((await session.scalars(select(UploadRow.id))).all())
+
+
 async def find_idempotency(session: AsyncSession, owner: str, key: str) -> IdempotencyRow | None:
     return await session.get(IdempotencyRow, (owner, key))
 

@@ -18,6 +18,7 @@ from homeport.services.models import UploadRow
 from homeport.storage import Database
 
 KEPT = timedelta(hours=24)  # when no service uses it
+ABANDONED = timedelta(hours=1)  # longer than any upload takes
 CHUNK = 1024 * 1024
 
 
@@ -59,13 +60,22 @@ class Uploads:
         return row
 
     async def clean(self) -> int:
-        """Remove what has expired and is used by no service, and files that no row names; how many."""
+        """Remove what has expired and is used by no service, and what a killed portal left half received; how many."""
+        now = self._clock.now()
         async with self._database.write() as session:
-            stale = await store.stale_uploads(session, self._clock.now())
+            stale = await store.stale_uploads(session, now)
             await store.delete_rows(session, UploadRow, stale)
-        for upload_id in stale:
-            (self._folder / upload_id).unlink(missing_ok=True)
-        return len(stale)
+            known = await store.upload_ids(session)
+        return await asyncio.to_thread(self._remove_unknown, known, (now - ABANDONED).timestamp())
+
+    def _remove_unknown(self, known: set[str], before: float) -> int:
+        """Files that no row names; a young one may just be arriving."""
+        removed = 0
+        for file in self._folder.iterdir() if self._folder.is_dir() else ():
+            if file.name not in known and file.stat().st_mtime < before:
+                file.unlink()
+                removed += 1
+        return removed
 
 
 def _append(descriptor: int, digest: hashlib._Hash, data: bytes, *, last: bool = False) -> None:

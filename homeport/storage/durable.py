@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -22,6 +23,7 @@ log = structlog.get_logger()
 # from our own tables, so a workflow's code may change between its steps.
 APPLICATION_VERSION = "1"
 RECOVERY_ATTEMPTS = 1_000
+FORGOTTEN_AT_ONCE = 500
 
 
 class PortalStopping(BaseException):
@@ -95,6 +97,21 @@ class Durable:
     async def start(self, name: str, id_: str) -> None:
         """Begin workflow `name` under `id_`. Journaled when this returns; the same id again does nothing."""
         await asyncio.to_thread(self._start[name], id_)
+
+    async def forget_finished(self, before: datetime) -> int:
+        """Remove the journals of workflows that ended before then; how many. What they did stays."""
+        return await asyncio.to_thread(self._forget, before)
+
+    @staticmethod
+    def _forget(before: datetime) -> int:
+        from dbos import DBOS
+
+        ended = DBOS.list_workflows(
+            status=["SUCCESS", "ERROR"], completed_before=before.isoformat(), limit=FORGOTTEN_AT_ONCE, load_input=False,
+            load_output=False,
+        )  # fmt: skip
+        DBOS.delete_workflows([workflow.workflow_id for workflow in ended])
+        return len(ended)
 
     async def close(self) -> None:
         """Interrupt the steps under way. Their workflows stay unfinished and resume at the next open."""

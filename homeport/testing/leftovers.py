@@ -27,7 +27,8 @@ def leftovers(data_dir: Path, services: Sequence[Mapping[str, Any]]) -> list[str
         live[owner] = state.parent.name
     folders = (folder.name for folder in (data_dir / "services").iterdir())
     found += [f"folder of the unknown service {name}" for name in folders if name not in known]
-    found += [f"in tmp: {entry.name}" for entry in (data_dir / "tmp").iterdir()]
+    unfinished = [*data_dir.glob("services/*/releases/.*"), *data_dir.glob("uploads/*.partial")]
+    found += [f"unfinished: {path.relative_to(data_dir)}" for path in unfinished]
     names = sorted(name for name in map(_app_of, _processes(data_dir)) if name)
     expected = sorted(service["name"] for service in services if service["status"] == "running")
     if names != expected:

@@ -112,6 +112,22 @@ async def test_a_log_without_end_is_cut_and_says_so(streams: JobStreams, monkeyp
     assert told[-1]["status"] == "success"
 
 
+async def test_lines_that_come_faster_than_the_disk_are_counted_where_they_are_missing(
+    streams: JobStreams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "MAX_PENDING", 10)
+    for number in range(25):
+        streams.say("job_1", str(number))
+    await streams.flush()
+    streams.say("job_1", "later")
+    end(streams)
+    await streams.flush()
+    told = [one["message"] for one in await everything(streams)]
+    assert told[:10] == [str(number) for number in range(10)]
+    assert told[10].startswith("15 lines are left out")
+    assert told[11:] == ["later", "done"]
+
+
 async def test_messages_of_a_deleted_job_go_nowhere_and_its_viewers_leave(
     streams: JobStreams, database: Database
 ) -> None:
