@@ -13,7 +13,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 
 def default_data_dir() -> Path:
@@ -62,7 +62,24 @@ class Settings(BaseModel):
     proxy_connect_timeout: int = Field(5, ge=1, description="Longest wait for an app to accept a connection.")
     proxy_response_timeout: int = Field(60, ge=1, description="Longest wait for an app's first byte of a response.")
 
-    @field_validator("outbound_allow", mode="before")
+    docker_host: str = Field(
+        "unix:///var/run/docker.sock", description="Docker Engine that runs stacks; empty means none."
+    )
+    default_driver: Literal["auto", "process", "compose", "swarm"] = Field(
+        "auto",
+        description="What runs an app that names no driver; auto: a stack or a Dockerfile on Docker, the rest as processes.",
+    )
+    disk_reserve_mb: int = Field(1024, ge=0, description="Disk that a build must leave free.")
+    units: tuple[str, ...] = Field(
+        (), description="systemd units that may be seen and controlled, without .service; no other is ever touched."
+    )
+    own_unit: str = Field("homeport", description="The unit that the portal itself runs in; it cannot be stopped.")
+    unit_timeout: int = Field(30, ge=1, le=300, description="Longest action on a unit.")
+    ai_base_url: str = Field("", description="OpenAI-compatible URL of a model that may help to analyse a repository.")
+    ai_key: SecretStr = Field(SecretStr(""), description="Key for that model.")
+    ai_model: str = Field("", description="Name of that model.")
+
+    @field_validator("outbound_allow", "units", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

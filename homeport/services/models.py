@@ -26,6 +26,10 @@ class ServiceRow(Base):
     git_url: Mapped[str | None] = mapped_column(Text)
     git_branch: Mapped[str | None] = mapped_column(String(255))
     upload_id: Mapped[str | None] = mapped_column(String(40))
+    compose: Mapped[str | None] = mapped_column(Text)  # as given: its ${VARIABLES} are filled in at each start
+    dockerfile: Mapped[str | None] = mapped_column(Text)  # one that nobody committed, written by the analyser
+    ai_url: Mapped[str | None] = mapped_column(Text)
+    endpoint: Mapped[dict[str, Any] | None] = mapped_column(Json)  # of kind `endpoint`: plugin, host, port, path…
     variables: Mapped[str] = mapped_column(Text)  # sealed JSON: name -> {value, secret, generated}
     probe: Mapped[dict[str, Any] | None] = mapped_column(Json)
     cpu_limit: Mapped[float] = mapped_column(Float)
@@ -64,6 +68,9 @@ class ReleaseRow(Base):
     revision: Mapped[str | None] = mapped_column(String(80))
     summary: Mapped[str | None] = mapped_column(Text)
     plan: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    driver: Mapped[str] = mapped_column(String(16), default="process")
+    compose: Mapped[str | None] = mapped_column(Text)  # of a stack: the text, variables not filled in
+    images: Mapped[dict[str, str] | None] = mapped_column(Json)  # of a stack: service -> pinned image
     probe: Mapped[dict[str, Any] | None] = mapped_column(Json)
     variables: Mapped[str] = mapped_column(Text)
     cpu_limit: Mapped[float] = mapped_column(Float)

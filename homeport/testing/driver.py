@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from homeport.kit.clock import Clock, SystemClock
-from homeport.services.drivers import InstanceSpec, InstanceState, Observation, Usage
+from homeport.services.drivers import InstanceSpec, InstanceState, Observation, Part, Usage
 from homeport.services.problems import StartFailed
 
 LONGEST_DELAY = timedelta(minutes=1)
@@ -81,6 +81,26 @@ class FakeDriver:
             for instance_id in instance_ids
             if (seen := self.machine.seen.get(instance_id)) and seen.state is InstanceState.RUNNING
         }
+
+    async def parts(self, service_id: str) -> Sequence[Part]:
+        """Its processes, each one of a release."""
+        seen = [one for one in (await self.observe()).values() if one.service_id == service_id]
+        usage = await self.usage([one.id for one in seen])
+        return [
+            Part(
+                one.id, "app", one.state.value, started_at=one.started_at, restarts=one.restarts,
+                exit_code=one.exit_code, ports=(one.port,) if one.port else (), release_id=one.id,
+                cpu=usage[one.id].cpu if one.id in usage else None,
+                memory_bytes=usage[one.id].memory_bytes if one.id in usage else None,
+            )
+            for one in seen
+        ]  # fmt: skip
+
+    async def purge(self, service_id: str) -> None:
+        """Every instance of it."""
+        for one in (await self.observe()).values():
+            if one.service_id == service_id:
+                await self.remove(one.id)
 
     def exit(self, instance_id: str, code: int = 1, reason: str | None = None) -> None:
         """The app ends by itself; it is started again after its back-off (real seconds, on the running loop)."""

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from homeport.kit.confinement import Confinement
+from homeport.services.compose.model import Stack
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,9 @@ class InstanceSpec:
     log_limit_mb: int = 10
     confinement: Confinement | None = None  # which files it may reach; None: all that its user may
     uid: int | None = None  # run as this user (and group) where the portal may; None keeps the portal's
+    stack: Stack | None = None  # containers, with pinned images; `argv` and `cwd` mean nothing then
+    service_name: str = ""  # for people who look with the engine's own tools
+    revision: str = ""
 
 
 class InstanceState(StrEnum):
@@ -67,6 +71,27 @@ class Observation:
     exit_code: int | None = None
     reason: str | None = None
     retry_at: datetime | None = None
+    host: str = "127.0.0.1"  # where `port` is reached; another machine's address in a swarm
+
+
+@dataclass(frozen=True)
+class Part:
+    """One process or container of a service, for people. `image`, `health` and `node` are None where they mean nothing;
+    memory in bytes, CPU in cores, both None while nothing runs."""
+
+    name: str
+    part: str
+    state: str
+    image: str | None = None
+    health: str | None = None
+    started_at: datetime | None = None
+    restarts: int = 0
+    exit_code: int | None = None
+    cpu: float | None = None
+    memory_bytes: int | None = None
+    node: str | None = None
+    ports: tuple[int, ...] = ()
+    release_id: str | None = None  # of the routed one; None for those that releases share
 
 
 @dataclass(frozen=True)
@@ -114,4 +139,12 @@ class ServiceDriver(Protocol):
 
     async def usage(self, instance_ids: Iterable[str]) -> Mapping[str, Usage]:
         """Of those that run; the others are left out."""
+        ...
+
+    async def parts(self, service_id: str) -> Sequence[Part]:
+        """Everything that runs or ran for this service, the routed one first."""
+        ...
+
+    async def purge(self, service_id: str) -> None:
+        """Stop and remove everything of this service: instances, and what they shared (volumes, networks, images)."""
         ...

@@ -10,7 +10,7 @@ import secrets
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -19,7 +19,7 @@ from pathlib import Path
 import structlog
 
 from homeport.kit import confinement
-from homeport.services.drivers import InstanceSpec, InstanceState, Observation, Usage
+from homeport.services.drivers import InstanceSpec, InstanceState, Observation, Part, Usage
 from homeport.services.drivers.process.groups import ControlGroups, find_groups
 from homeport.services.drivers.process.instance import Instance
 from homeport.services.drivers.process.launch import launch
@@ -144,6 +144,26 @@ class ProcessDriver:
                 observation = settled
             found[instance.id] = observation
         return found
+
+    async def parts(self, service_id: str) -> Sequence[Part]:
+        """Its processes, each one of a release."""
+        seen = [one for one in (await self.observe()).values() if one.service_id == service_id]
+        usage = await self.usage([one.id for one in seen])
+        return [
+            Part(
+                one.id, "app", one.state.value, started_at=one.started_at, restarts=one.restarts,
+                exit_code=one.exit_code, ports=(one.port,) if one.port else (), release_id=one.id,
+                cpu=usage[one.id].cpu if one.id in usage else None,
+                memory_bytes=usage[one.id].memory_bytes if one.id in usage else None,
+            )
+            for one in seen
+        ]  # fmt: skip
+
+    async def purge(self, service_id: str) -> None:
+        """Processes share nothing but folders, which are not the driver's."""
+        for one in (await self.observe()).values():
+            if one.service_id == service_id:
+                await self.remove(one.id)
 
     async def usage(self, instance_ids: Iterable[str]) -> Mapping[str, Usage]:
         supervisors = {id_: self._watched[id_].supervisor for id_ in instance_ids if id_ in self._watched}

@@ -1,0 +1,1 @@
+"""Compose documents: read, resolved, judged by the policy. Pure: no files, no engine."""
