@@ -12,6 +12,8 @@ from homeport.kit.problems import MalformedBody
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 30
+# libyaml reads the same language some ten times faster; builds of PyYAML without it have the plain one only.
+_Base: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class YamlRefused(MalformedBody):
@@ -20,7 +22,7 @@ class YamlRefused(MalformedBody):
     code = "malformed_yaml"
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(_Base):  # type: ignore[misc,valid-type]
     """A mapping with the same key twice is refused instead of silently keeping the last."""
 
     def construct_mapping(self, node: MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -32,7 +34,8 @@ class _Loader(yaml.SafeLoader):
             if key in seen:
                 raise YamlRefused(f"{_where(key_node)}: the key {key!r} is there twice.")
             seen.add(key)
-        return super().construct_mapping(node, deep)
+        made: dict[Any, Any] = super().construct_mapping(node, deep)
+        return made
 
 
 def load_yaml(text: str, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH) -> Any:
@@ -53,7 +56,7 @@ def load_yaml(text: str, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEP
 def _survey(text: str, max_depth: int) -> None:
     """Before anything is built: depth, aliases, tags. A scanner of events never expands anything."""
     depth = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+    for event in yaml.parse(text, Loader=_Base):
         if isinstance(event, AliasEvent) or (isinstance(event, NodeEvent) and event.anchor is not None):
             raise YamlRefused(f"{_where(event)}: anchors and aliases are not accepted; write the value out.")
         if getattr(event, "tag", None) is not None:
