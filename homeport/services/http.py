@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -248,11 +249,12 @@ def templates_router(services: Services) -> APIRouter:
     ) -> Response:
         """The catalogue of templates."""
         chosen = one_of(featured, "featured", ("true", "false"))
-        found = services.templates.list(
+        found = await asyncio.to_thread(  # the first time, it reads them all
+            services.templates.list,
             category=category,
             featured=None if chosen is None else chosen == "true",
             search=search,
-            sort=one_of(sort, "sort", ("name", "category", "featured")) or "name",
+            sort=one_of(sort, "sort", ("name", "category", "featured")) or "featured",
         )
         rows = [template.row() for template in found]
         return reply({"data": rows, "total": len(rows)})

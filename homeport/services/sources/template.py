@@ -21,7 +21,7 @@ from homeport.services.sources.template_variables import Resolved, TemplateVaria
 
 CATEGORIES = ("ai", "webapps", "databases", "devtools")
 PROFILES = ("secure", "advanced")
-FILES = "files"
+FILES, COMPOSE = "files", "compose"
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _DURATION = re.compile(r"([1-9]\d{0,3})(s|m)")
 _BAD_LOGO = re.compile(r"<script|<foreignObject|javascript:|\son\w+\s*=|<!|href\s*=\s*[\"'](?!#)", re.IGNORECASE)
@@ -41,18 +41,20 @@ class TemplateInvalid(Problem):
 
 @dataclass(frozen=True)
 class Healthcheck:
-    """Times are text as the file writes them: `30s`, `2m`."""
+    """Times are text as the file writes them: `30s`, `2m`. `start_period` is how long a first start may take."""
 
     path: str
     port: int | None
     interval: str
     timeout: str
+    start_period: str | None = None
 
 
 @dataclass(frozen=True)
 class Template:
-    """`folder` holds template.yaml and, for a template that runs without containers, `files/`. `port` is where the app
-    listens when nobody hands it a PORT."""
+    """`folder` holds template.yaml and, for a template that runs without containers, `files/`. `compose` is the text of
+    one that needs containers, its variables not yet filled in. `port` is where the app listens when nobody hands it a
+    PORT; in a stack, where the routed service does."""
 
     id: str
     name: str
@@ -71,6 +73,12 @@ class Template:
     healthcheck: Healthcheck | None
     variables: tuple[TemplateVariable, ...]
     folder: Path
+    compose: str | None = None
+
+    @property
+    def driver(self) -> str:
+        """`compose` needs a driver that runs containers, `process` none."""
+        return "process" if self.compose is None else "compose"
 
     def row(self) -> dict[str, Any]:
         """One row of the catalogue."""
@@ -83,6 +91,7 @@ class Template:
             "trending": self.trending,
             "coming_soon": self.coming_soon,
             "tags": list(self.tags),
+            "driver": self.driver,
             "logo": f"/api/templates/{self.id}/logo",
             "security_profile": self.security_profile,
             "min_resources": {"cpu": self.cpu, "memory_mb": self.memory_mb, "storage_mb": self.storage_mb},
@@ -95,22 +104,32 @@ class Template:
             **self.row(),
             "healthcheck": None
             if check is None
-            else {"path": check.path, "port": check.port, "interval": check.interval, "timeout": check.timeout},
+            else {
+                "path": check.path,
+                "port": check.port,
+                "interval": check.interval,
+                "timeout": check.timeout,
+                "start_period": check.start_period,
+            },
             "expose": {"port": self.port, "protocol": "http"},
             "variables": [variable.shown() for variable in self.variables],
-            "source": FILES,
+            "source": FILES if self.compose is None else COMPOSE,
         }
 
     def probe(self) -> dict[str, Any] | None:
-        """Its health check as the health monitor takes it: seconds, and the port that the app is given."""
+        """Its health check as the health monitor takes it: seconds, and the port that the app is given.
+        `start_period` is there when the template states one: a gate should wait at least as long."""
         if self.healthcheck is None:
             return None
-        return {
+        probe = {
             "type": "http",
             "path": self.healthcheck.path,
             "interval": _seconds(self.healthcheck.interval),
             "timeout": _seconds(self.healthcheck.timeout),
         }
+        if self.healthcheck.start_period is not None:
+            probe["start_period"] = _seconds(self.healthcheck.start_period)
+        return probe
 
     def resolve(self, given: Mapping[str, Any], kept: Mapping[str, str], *, service_name: str) -> Resolved:
         """The values of all variables. Raises ValidationFailed naming every field at fault."""
@@ -119,7 +138,8 @@ class Template:
         return resolve(self.variables, given, kept, service_name=service_name)
 
     async def copy(self, into: Path) -> Revision:
-        """Put the template's files into `into`, which is replaced. The revision is a digest of the files."""
+        """Put the template's files into `into`, which is replaced. The revision is a digest of the files; of a
+        template with compose text, which has none, of the text, and `into` holds it as compose.yaml."""
         return Revision(await asyncio.to_thread(self._copy, into), f"Template {self.name}")
 
     def _copy(self, into: Path) -> str:
@@ -130,7 +150,11 @@ class Template:
                 shutil.rmtree(folder)
         digest = hashlib.sha256()
         try:
-            shutil.copytree(source, partial, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+            if self.compose is not None:
+                partial.mkdir()
+                (partial / "compose.yaml").write_text(self.compose)
+            else:
+                shutil.copytree(source, partial, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
             check_tree(partial)
             for file in sorted(path for path in partial.rglob("*") if path.is_file()):
                 digest.update(f"{file.relative_to(partial)}\0{file.stat().st_size}\0".encode())
@@ -173,11 +197,15 @@ def _read(fields: Fields, folder: Path) -> Template:
     logo = fields.text("metadata.icon", default="", most=32 * 1024)
     if logo and (not logo.lstrip().startswith("<svg") or _BAD_LOGO.search(logo)):
         fields.refuse("metadata.icon", "must be an inline SVG without scripts, links or declarations")
-    fields.one_of("spec.source", (FILES,), missing="is required: this portal runs templates with 'source: files'")
+    compose = None
     if fields.has("spec.compose"):
-        fields.refuse("spec.compose", "cannot stand beside 'source: files'")
-    if not (folder / FILES).is_dir():
-        fields.refuse("spec.source", f"needs a folder {FILES} beside template.yaml")
+        compose = fields.text("spec.compose", most=128 * 1024) + "\n"
+        if fields.has("spec.source"):
+            fields.refuse("spec.source", "cannot stand beside 'compose'")
+    else:
+        fields.one_of("spec.source", (FILES,), missing="is required: 'source: files', or else 'compose'")
+        if not (folder / FILES).is_dir():
+            fields.refuse("spec.source", f"needs a folder {FILES} beside template.yaml")
     healthcheck = None
     if fields.has("spec.healthcheck"):
         healthcheck = Healthcheck(
@@ -187,6 +215,10 @@ def _read(fields: Fields, folder: Path) -> Template:
                 "spec.healthcheck.interval", default="30s", pattern=_DURATION, rule="must be like 30s"
             ),
             timeout=fields.text("spec.healthcheck.timeout", default="10s", pattern=_DURATION, rule="must be like 10s"),
+            start_period=fields.text(
+                "spec.healthcheck.startPeriod", default="", pattern=_DURATION, rule="must be like 2m"
+            )
+            or None,
         )
     trending = fields.flag("metadata.trending")
     return Template(
@@ -207,4 +239,5 @@ def _read(fields: Fields, folder: Path) -> Template:
         healthcheck=healthcheck,
         variables=read_variables(fields, "spec.variables"),
         folder=folder,
+        compose=compose,
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import difflib
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import structlog
@@ -18,30 +19,47 @@ log = structlog.get_logger()
 
 
 class Templates:
-    """All templates by id. Later folders win over earlier ones."""
+    """All templates by id. A folder is read when it is first asked for and then kept: the portal starts, and stays
+    small, without them. Later folders win over earlier ones. Safe to call from a thread."""
 
-    def __init__(self, templates: Iterable[Template]) -> None:
-        self._templates = {template.id: template for template in templates}
+    def __init__(self, folders: Iterable[Path], *, own: Collection[Path] = ()) -> None:
+        self._folders: dict[str, list[Path]] = {}
+        for folder in folders:
+            self._folders.setdefault(folder.name, []).insert(0, folder)
+        self._own = frozenset(own)
+        self._read: dict[str, Template | None] = {}
 
     @classmethod
     def load(cls, extra: Sequence[Path] = ()) -> Templates:
         """The built-in ones, which must be valid, and those of `extra`, where a faulty one is logged and left out."""
-        found = [load_template(folder) for folder in _folders(BUILT_IN)]
-        for parent in extra:
-            for folder in _folders(parent):
-                try:
-                    found.append(load_template(folder))
-                except TemplateInvalid as problem:
-                    log.warning("template left out", folder=str(folder), reason=problem.message)
-        return cls(found)
+        own = [folder for parent in extra for folder in _folders(parent)]
+        return cls([*_folders(BUILT_IN), *own], own=own)
 
     def get(self, template_id: str) -> Template:
         """Raises TemplateNotFound."""
-        template = self._templates.get(template_id)
+        template = self._find(template_id)
         if template is None:
-            known = ", ".join(sorted(self._templates))
-            raise TemplateNotFound(f"There is no template {template_id[:80]!r}; there are: {known}.")
+            near = difflib.get_close_matches(template_id[:80], self._folders, n=3)
+            hint = (
+                f"did you mean {' or '.join(near)}?" if near else f"there are {len(self._folders)}, none of that name."
+            )
+            raise TemplateNotFound(f"There is no template {template_id[:80]!r}; {hint}")
         return template
+
+    def _find(self, template_id: str) -> Template | None:
+        if template_id not in self._read and template_id in self._folders:
+            self._read[template_id] = self._first_valid(self._folders[template_id])
+        return self._read.get(template_id)
+
+    def _first_valid(self, folders: Iterable[Path]) -> Template | None:
+        for folder in folders:
+            try:
+                return load_template(folder)
+            except TemplateInvalid as problem:
+                if folder not in self._own:
+                    raise
+                log.warning("template left out", folder=str(folder), reason=problem.message)
+        return None
 
     def list(
         self,
@@ -51,12 +69,14 @@ class Templates:
         search: str | None = None,
         sort: str = "name",
     ) -> Sequence[Template]:
-        """`search` looks at name, description and tags. `sort` is name, category or featured (these first)."""
+        """`search` looks at name, description and tags. `sort` is name, category or featured (these first,
+        and among them those that run everywhere)."""
         words = (search or "").casefold().split()
         found = [
             template
-            for template in self._templates.values()
-            if (category is None or template.category == category)
+            for template in map(self._find, self._folders)
+            if template is not None
+            and (category is None or template.category == category)
             and (featured is None or template.featured == featured)
             and all(word in _searched(template) for word in words)
         ]
@@ -64,7 +84,7 @@ class Templates:
         if sort == "category":
             found.sort(key=lambda template: template.category)
         elif sort == "featured":
-            found.sort(key=lambda template: not template.featured)
+            found.sort(key=lambda template: (not template.featured, template.compose is not None))
         return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from homeport.kit.problems import ValidationFailed
 from homeport.services.problems import SourceRefused, TemplateNotFound
 from homeport.services.sources.template import TemplateInvalid, load_template
 from homeport.services.sources.template_variables import Resolved
-from homeport.services.sources.templates import Templates
+from homeport.services.sources.templates import BUILT_IN, Templates
 
 GOOD = """
 apiVersion: v2
@@ -64,12 +65,16 @@ def faults(tmp_path: Path, given: dict[str, object]) -> dict[str, str]:
 # A03: the catalogue
 
 
-def test_three_templates_come_with_the_portal() -> None:
-    assert [template.id for template in Templates.load().list()] == ["node-app", "python-app", "static-site"]
+STARTERS = [BUILT_IN / name for name in ("node-app", "python-app", "static-site")]
+
+
+def test_three_templates_run_without_containers() -> None:
+    found = [template.id for template in Templates.load().list() if template.driver == "process"]
+    assert found == ["node-app", "python-app", "static-site"]
 
 
 def test_the_catalogue_is_filtered_searched_and_sorted() -> None:
-    templates = Templates.load()
+    templates = Templates(STARTERS)
     assert [one.id for one in templates.list(category="webapps")] == ["static-site"]
     assert [one.id for one in templates.list(featured=False)] == ["node-app"]
     assert [one.id for one in templates.list(search="PYTHON plain")] == ["python-app"]
@@ -88,6 +93,7 @@ def test_a_row_has_the_fields_of_the_contract(tmp_path: Path) -> None:
         "trending": False,
         "coming_soon": False,
         "tags": ["test"],
+        "driver": "process",
         "logo": "/api/templates/tool/logo",
         "security_profile": "secure",
         "min_resources": {"cpu": 0.5, "memory_mb": 128, "storage_mb": 32},
@@ -96,7 +102,13 @@ def test_a_row_has_the_fields_of_the_contract(tmp_path: Path) -> None:
 
 def test_the_detail_adds_healthcheck_expose_and_variables(tmp_path: Path) -> None:
     detail = load_template(folder(tmp_path)).detail()
-    assert detail["healthcheck"] == {"path": "/up", "port": None, "interval": "2m", "timeout": "3s"}
+    assert detail["healthcheck"] == {
+        "path": "/up",
+        "port": None,
+        "interval": "2m",
+        "timeout": "3s",
+        "start_period": None,
+    }
     assert detail["expose"] == {"port": 9000, "protocol": "http"}
     assert detail["variables"][1] == {
         "name": "SIZE",
@@ -118,9 +130,11 @@ def test_the_health_check_becomes_a_probe_in_seconds(tmp_path: Path) -> None:
     assert load_template(folder(tmp_path)).probe() == {"type": "http", "path": "/up", "interval": 120.0, "timeout": 3.0}
 
 
-def test_an_unknown_template_names_those_that_are_there() -> None:
-    with pytest.raises(TemplateNotFound, match="there are: node-app, python-app, static-site"):
-        Templates.load().get("uptime-kuma")
+def test_an_unknown_template_names_those_that_are_near() -> None:
+    with pytest.raises(TemplateNotFound, match="did you mean python-app"):
+        Templates(STARTERS).get("pyton-app")
+    with pytest.raises(TemplateNotFound, match="there are 3, none of that name"):
+        Templates(STARTERS).get("zzz")
 
 
 def test_every_logo_is_an_image_of_its_own() -> None:
@@ -131,9 +145,50 @@ def test_every_logo_is_an_image_of_its_own() -> None:
 
 def test_a_faulty_template_of_the_administrator_hides_no_other(tmp_path: Path) -> None:
     folder(tmp_path)
-    (tmp_path / "broken").mkdir()
-    (tmp_path / "broken" / "template.yaml").write_text("apiVersion: v3\n")
-    assert [one.id for one in Templates.load([tmp_path]).list()] == ["node-app", "python-app", "static-site", "tool"]
+    for name in ("broken", "python-app"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "template.yaml").write_text("apiVersion: v3\n")
+    templates = Templates.load([tmp_path])
+    found = {one.id for one in templates.list()}
+    assert {"node-app", "python-app", "static-site", "tool"} <= found
+    assert "broken" not in found
+    assert templates.get("python-app").folder == BUILT_IN / "python-app"
+
+
+def test_nothing_is_read_before_it_is_asked_for_and_then_only_once(tmp_path: Path) -> None:
+    made = folder(tmp_path)
+    templates = Templates([made, tmp_path / "never-read"])
+    first = templates.get("tool")
+    (made / "template.yaml").unlink()
+    assert templates.get("tool") is first
+
+
+# Templates that need containers
+
+
+COMPOSED = GOOD.replace(
+    "  source: files\n", "  compose: |\n    services:\n      web:\n        image: nginx:1.27\n        expose: [9000]\n"
+)
+
+
+def test_a_template_with_compose_text_needs_containers(tmp_path: Path) -> None:
+    made = folder(tmp_path, COMPOSED)
+    shutil.rmtree(made / "files")
+    template = load_template(made)
+    assert template.compose == "services:\n  web:\n    image: nginx:1.27\n    expose: [9000]\n"
+    assert (template.row()["driver"], template.detail()["source"]) == ("compose", "compose")
+
+
+async def test_its_revision_is_the_digest_of_the_text(tmp_path: Path) -> None:
+    template = load_template(folder(tmp_path, COMPOSED))
+    revision = await template.copy(tmp_path / "into")
+    assert (tmp_path / "into" / "compose.yaml").read_text() == template.compose
+    assert revision == await template.copy(tmp_path / "again")
+
+
+def test_a_first_start_that_takes_longer_is_told_to_the_probe(tmp_path: Path) -> None:
+    slow = GOOD.replace("timeout: 3s}", "timeout: 3s, startPeriod: 3m}")
+    assert (load_template(folder(tmp_path, slow)).probe() or {})["start_period"] == 180.0
 
 
 # The file
@@ -154,8 +209,10 @@ def test_a_faulty_template_of_the_administrator_hides_no_other(tmp_path: Path) -
         ("  tags: [test]", "  icon: <svg><script/></svg>", "metadata.icon must be an inline SVG"),
         ("  tags: [test]", "  icon: <svg onload='x'></svg>", "metadata.icon must be an inline SVG"),
         ("  tags: [test]", "  trending: maybe", "metadata.trending must be true or false"),
-        ("  source: files", "  compose: 'services: {}'", "spec.source is required"),
-        ("  source: files", "  source: files\n  compose: x", "spec.compose cannot stand beside"),
+        ("  source: files\n", "", "spec.source is required"),
+        ("  source: files", "  source: files\n  compose: x", "spec.source cannot stand beside"),
+        ("  source: files", "  compose: {services: {}}", "spec.compose must be text"),
+        ("timeout: 3s}", "timeout: 3s, startPeriod: long}", "spec.healthcheck.startPeriod must be like 2m"),
         ("port: 9000", "port: 90000", "spec.domains[0].port must be a whole number from 1 to 65535"),
         ("memoryMB: 128", "memoryMB: lots", "spec.minResources.memoryMB must be a whole number"),
         ("path: /up", "path: up", "spec.healthcheck.path must begin with /"),
