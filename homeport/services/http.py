@@ -12,7 +12,7 @@ from homeport.identity import Actor, Verb, allowed
 from homeport.identity.http import CurrentActor, require
 from homeport.identity.problems import Forbidden
 from homeport.kit.clock import rfc3339
-from homeport.kit.problems import InvalidParameter
+from homeport.kit.parameters import MAX_PER_PAGE, PER_PAGE, one_of, whole_number
 from homeport.services import schemas
 from homeport.services.jobs import job_body
 from homeport.services.parts import Services
@@ -21,8 +21,6 @@ from homeport.services.store import SORTS, ServiceFilter
 
 STATUSES = ("running", "stopped", "deploying", "failed")
 JOB_STATUSES = ("queued", "running", "success", "failed", "cancelled")
-PER_PAGE = 20
-MAX_PER_PAGE = 100
 MAX_TAIL = 10_000
 
 READ = require(Verb.SERVICES_READ)
@@ -39,27 +37,6 @@ def reply(body: Any, status: int = 200) -> Response:
 def answers(model: Any, status: int = 200) -> dict[str, Any]:
     """For the OpenAPI document."""
     return {"responses": {status: {"model": model}}, "response_class": Response, "status_code": status}
-
-
-def whole_number(text: str | None, name: str, default: int, *, lowest: int = 1, highest: int | None = None) -> int:
-    """A parameter's number. Raises InvalidParameter for what is none or too small; caps at `highest`."""
-    if text is None:
-        return default
-    if not text.lstrip("-").isdecimal() or not text.isascii() or int(text[:20]) < lowest:
-        raise InvalidParameter(
-            f"{name} must be a whole number from {lowest} on.", details={"fields": {name: text[:80]}}
-        )
-    return min(int(text[:20]), highest) if highest is not None else int(text[:20])
-
-
-def one_of(text: str | None, name: str, choices: Any) -> str | None:
-    """A parameter's word. Raises InvalidParameter that names the choices."""
-    if text is not None and text not in choices:
-        raise InvalidParameter(
-            f"{name} must be one of {', '.join(choices)}.",
-            details={"fields": {name: text[:80]}, "allowed": list(choices)},
-        )
-    return text
 
 
 def router(services: Services) -> APIRouter:

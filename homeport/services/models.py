@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Float, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import Float, ForeignKey, Index, Integer, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from homeport.storage import Base, Instant, Json
@@ -158,3 +158,28 @@ class IdempotencyRow(Base):
     status: Mapped[int] = mapped_column(Integer)
     body: Mapped[dict[str, Any]] = mapped_column(Json)
     created_at: Mapped[datetime] = mapped_column(Instant, index=True)
+
+
+class DomainRow(Base):
+    """A domain that somebody wants to lead to a service, and once `verified` does; `token` is what proves it."""
+
+    __tablename__ = "service_domains"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    service_id: Mapped[str] = mapped_column(ForeignKey("services.id", ondelete="CASCADE"))
+    domain: Mapped[str] = mapped_column(String(253))  # lower case, as DNS writes it (IDNA)
+    token: Mapped[str] = mapped_column(String(64))
+    status: Mapped[str] = mapped_column(String(16))  # pending, verified
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    verified_at: Mapped[datetime | None] = mapped_column(Instant)
+
+    __table_args__ = (
+        Index("ix_service_domains_service_domain", "service_id", "domain", unique=True),
+        Index(
+            "ix_service_domains_verified",
+            "domain",
+            unique=True,
+            sqlite_where=text("status = 'verified'"),
+            postgresql_where=text("status = 'verified'"),
+        ),
+    )

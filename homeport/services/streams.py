@@ -10,9 +10,10 @@ from fastapi import APIRouter, Response, WebSocket
 from homeport.identity import Identity, Verb
 from homeport.identity.http import CurrentActor, require
 from homeport.kit.clock import parse_rfc3339
+from homeport.kit.parameters import whole_number
 from homeport.kit.problems import InvalidParameter
 from homeport.services import schemas
-from homeport.services.http import MAX_TAIL, answers, reply, whole_number
+from homeport.services.http import MAX_TAIL, answers, reply
 from homeport.services.parts import Services
 
 DEFAULT_TAIL = 100
