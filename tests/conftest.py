@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 
 from homeport.storage import Database
+from homeport.testing.docker import DockerEngine, docker_is_installed
 from homeport.testing.postgres import PostgresServer, postgres_is_installed
 
 
@@ -23,6 +24,15 @@ def postgres_server() -> Iterator[PostgresServer]:
     # Not in pytest's own folder: each start of pytest shuts that for other users, and under root PostgreSQL is one.
     with tempfile.TemporaryDirectory(prefix="homeport-postgres-") as folder, PostgresServer(Path(folder)) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def docker_engine() -> Iterator[DockerEngine]:
+    """A Docker engine of this test run's own (of each worker's, under xdist), with nothing in it."""
+    if not docker_is_installed():
+        pytest.skip("no Docker engine can be started here (root, Debian package docker.io): `make test` says how")
+    with DockerEngine() as engine:
+        yield engine
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
