@@ -10,9 +10,9 @@ import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-APPLETS = tuple(
-    ["sh", "sleep", "httpd", "cat", "echo", "id", "kill", "ls", "mkdir", "nslookup", "true", "false", "wget", "env"]
-)
+APPLETS = (
+    "sh", "sleep", "httpd", "cat", "echo", "id", "kill", "ls", "mkdir", "nslookup", "true", "false", "wget", "env",
+)  # fmt: skip
 
 
 def busybox_archive(
