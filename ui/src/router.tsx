@@ -33,12 +33,12 @@ const tabs = [
   tab("/settings", () => import("./services/Settings")),
 ] as const;
 
-export type Way = "template" | "git" | "upload";
+export type Way = "template" | "git" | "upload" | "compose" | "ai";
 const deploy = createRoute({
   getParentRoute: () => root,
   path: "/deploy",
   validateSearch: (search: Record<string, unknown>): { way?: Way; template?: string; url?: string } => ({
-    way: (["template", "git", "upload"] as const).find((way) => way === search.way),
+    way: (["template", "git", "upload", "compose", "ai"] as const).find((way) => way === search.way),
     template: typeof search.template === "string" ? search.template : undefined,
     url: typeof search.url === "string" ? search.url : undefined,
   }),

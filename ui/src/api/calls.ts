@@ -1,8 +1,14 @@
 import { call } from "./client";
 import type {
+  Analysis,
   ApiKey,
+  ComposeCheck,
+  Container,
   CreateService,
   DeployStarted,
+  Domain,
+  Endpoint,
+  EndpointHealth,
   Job,
   LogEntry,
   Metrics,
@@ -14,6 +20,7 @@ import type {
   ServiceDetail,
   ServiceEvent,
   ServiceRow,
+  SystemHealth,
   Template,
   TemplateDetail,
   User,
@@ -23,6 +30,7 @@ import type {
 export interface ServiceQuery {
   page?: number;
   per_page?: number;
+  type?: string;
   status?: string;
   search?: string;
   sort?: string;
@@ -30,7 +38,7 @@ export interface ServiceQuery {
 }
 
 type List<T> = { data: T[]; total: number };
-type Action = "start" | "stop" | "restart";
+type Action = "start" | "stop" | "restart" | "reload";
 const at = (ref: string, rest = "") => `/api/services/${encodeURIComponent(ref)}${rest}`;
 /** A repeated click or a retry after a lost answer must not deploy twice. */
 const once = (key: string) => ({ "Idempotency-Key": key });
@@ -50,6 +58,25 @@ export const api = {
   service: (ref: string) => call<ServiceDetail>("GET", at(ref)),
   create: (body: CreateService, key: string) =>
     call<DeployStarted>("POST", "/api/services", { body, headers: once(key) }),
+  /** Looks at a repository and says how it would be deployed; nothing is created. */
+  preview: (body: { ai_url: string; git_branch?: string }, signal?: AbortSignal) =>
+    call<{ analysis: Analysis }>("POST", "/api/services", {
+      body: { name: "preview", ...body, deploy_method: "ai", preview: true },
+      signal,
+    }),
+  checkCompose: (body: { compose: string; variables?: Record<string, string> }, signal?: AbortSignal) =>
+    call<ComposeCheck>("POST", "/api/compose/check", { body, signal }),
+  containers: (ref: string) => call<{ data: Container[] }>("GET", at(ref, "/containers")),
+  domains: (ref: string) => call<{ data: Domain[] }>("GET", at(ref, "/domains")),
+  addDomain: (ref: string, domain: string) => call<Domain>("POST", at(ref, "/domains"), { body: { domain } }),
+  verifyDomain: (ref: string, domain: string) =>
+    call<Domain>("POST", at(ref, `/domains/${encodeURIComponent(domain)}/verify`)),
+  removeDomain: (ref: string, domain: string) => call("DELETE", at(ref, `/domains/${encodeURIComponent(domain)}`)),
+  health: (ref: string) => call<EndpointHealth>("GET", at(ref, "/health")),
+  addEndpoint: (body: Endpoint) =>
+    call<ServiceDetail>("POST", "/api/services", { body: { kind: "endpoint", ...body } }),
+  changeEndpoint: (ref: string, body: Partial<Endpoint>) => call<ServiceDetail>("PATCH", at(ref), { body }),
+  machine: () => call<SystemHealth>("GET", "/api/system/health"),
   change: (ref: string, body: PatchService) => call<ServiceDetail>("PATCH", at(ref), { body }),
   act: (ref: string, action: Action) => call<{ message: string }>("POST", at(ref, `/${action}`)),
   redeploy: (ref: string, body: { upload_id?: string } = {}) =>

@@ -57,3 +57,16 @@ export const jobQuery = (id: string) => queryOptions({ queryKey: ["job", id], qu
 export const templatesQuery = queryOptions({ queryKey: ["templates"], queryFn: api.templates, staleTime: 600_000 });
 export const templateQuery = (id: string) =>
   queryOptions({ queryKey: ["template", id], queryFn: () => api.template(id), staleTime: 600_000 });
+
+export const containersQuery = (ref: string) =>
+  queryOptions({ queryKey: ["containers", ref], queryFn: () => api.containers(ref), refetchInterval: 5000 });
+export const domainsQuery = (ref: string) =>
+  queryOptions({ queryKey: ["domains", ref], queryFn: () => api.domains(ref) });
+export const healthQuery = (ref: string) =>
+  queryOptions({ queryKey: ["health", ref], queryFn: () => api.health(ref), refetchInterval: 15_000 });
+export const machineQuery = queryOptions({
+  queryKey: ["machine"],
+  queryFn: api.machine,
+  refetchInterval: 5000,
+  retry: false,
+});

@@ -4,9 +4,35 @@ type Schema = components["schemas"];
 
 export type User = Schema["Me"];
 export type Verb = Schema["Verb"];
-export type ServiceRow = Schema["ServiceOut"];
-export type ServiceDetail = Schema["ServiceDetailOut"];
-export type ServiceStatus = ServiceRow["status"];
+
+export type ServiceKind = "app" | "unit" | "endpoint" | "remote";
+export type Driver = "process" | "compose" | "swarm";
+
+/** What every kind of service adds to a row; a kind that has no such thing leaves it null. */
+interface KindFields {
+  /** Apps: running, stopped, deploying, failed. Units: active, inactive, failed, unknown, reloading. */
+  status: string;
+  /** For people: "5d 3h 20m". */
+  uptime: string | number | null;
+  uptime_seconds?: number | null;
+  driver?: string | null;
+  display_name?: string | null;
+  description?: string | null;
+  host?: string | null;
+  required_scopes?: string[] | null;
+  scopes?: string[] | null;
+  /** Units: systemd's own word, as "running", "dead" or "auto-restart". */
+  sub_state?: string | null;
+  load_state?: string | null;
+  pid?: number | null;
+  latency_ms?: number | null;
+  /** Units: the actions that make sense, and why stopping is refused. */
+  actions?: string[] | null;
+  own?: boolean;
+}
+
+export type ServiceRow = Omit<Schema["ServiceOut"], "status" | "uptime"> & KindFields;
+export type ServiceDetail = Omit<Schema["ServiceDetailOut"], "status" | "uptime" | "driver"> & KindFields;
 export type Probe = Schema["ProbeIn"];
 export type Variable = Schema["VariableOut"];
 export type Release = Schema["ReleaseOut"];
@@ -20,7 +46,14 @@ export type StepStatus = Step["status"];
 export type ApiKey = Schema["ApiKeyRow"];
 export type NewApiKey = Schema["ApiKeyCreated"];
 export type Portal = Schema["Portal"];
-export type CreateService = Schema["CreateService"];
+export type CreateService = Omit<Schema["CreateService"], "deploy_method"> & {
+  deploy_method: "template" | "git" | "upload" | "compose" | "ai";
+  compose?: string;
+  ai_url?: string;
+  preview?: boolean;
+  result?: { compose: string; dockerfile: string };
+  driver?: Driver;
+};
 export type PatchService = Schema["PatchService"];
 export type DeployStarted = Schema["CreatedOut"];
 
@@ -31,7 +64,12 @@ export interface Page<T> {
   per_page: number;
 }
 
-export type Template = Schema["TemplateOut"] & { coming_soon?: boolean };
+export type Template = Schema["TemplateOut"] & {
+  coming_soon?: boolean;
+  tags?: string[];
+  /** `compose` needs Docker, `process` does not. */
+  driver?: string;
+};
 
 /** The detail of a template is the row and what its file says; the document leaves that part open. */
 export interface TemplateDetail extends Template {
@@ -65,4 +103,101 @@ export interface JobMessage {
   stream: string | null;
   message: string | null;
   status: string | null;
+}
+
+/** Why a compose document is refused, and where. */
+export interface Violation {
+  path: string;
+  reason: string;
+  line?: number | null;
+}
+
+export interface ComposeCheck {
+  ok: boolean;
+  violations: Violation[];
+  services: {
+    name: string;
+    image: string | null;
+    ports: (number | string)[];
+    volumes: string[];
+    depends_on: string[];
+  }[];
+  routed: string | null;
+  port: number | null;
+  reason?: string | null;
+  /** The names that the document uses. */
+  variables: string[];
+}
+
+export interface AnalysisVariable {
+  name: string;
+  value: string | null;
+  secret: boolean;
+  generated: boolean;
+}
+
+export interface Analysis {
+  findings: { what: string; because: string; confidence: number | string }[];
+  language: string | null;
+  start: string | null;
+  port: number | null;
+  dependencies: (string | { name?: string; kind?: string; because?: string })[];
+  confidence: number | string;
+  dockerfile: string;
+  compose: string;
+  variables: AnalysisVariable[];
+  warnings: string[];
+}
+
+/** One container, or task, of a stack. */
+export interface Container {
+  name: string;
+  part: string;
+  image: string;
+  state: string;
+  health: string | null;
+  started_at: string | null;
+  restarts: number;
+  exit_code: number | null;
+  cpu: number | null;
+  memory_mb: number | null;
+  node: string | null;
+  ports: (string | number)[];
+}
+
+export interface Domain {
+  domain: string;
+  status: "pending" | "verified" | "failed" | string;
+  token?: string | null;
+  dns?: { name: string; type: string; value: string } | null;
+  http?: { path: string; value: string } | null;
+  error?: string | null;
+  verified_at?: string | null;
+}
+
+export interface EndpointHealth {
+  healthy: boolean;
+  latency_ms: number | null;
+  message: string | null;
+  status: string;
+}
+
+export interface Endpoint {
+  name: string;
+  display_name?: string | null;
+  description?: string | null;
+  plugin: string;
+  host: string;
+  port: number;
+  path?: string | null;
+  icon?: string | null;
+  category?: string | null;
+  enabled: boolean;
+  scopes?: string[];
+}
+
+export interface SystemHealth {
+  cpu: { percent: number; count: number; load_avg: number[] };
+  memory: { total: number; used: number; available: number; percent: number };
+  disk: { total: number; used: number; free: number; percent: number };
 }

@@ -11,9 +11,9 @@ import { cpu, megabytes } from "../parts/numbers";
 import { Section } from "../parts/Page";
 import { StatusWord } from "../parts/StatusWord";
 import { Failed, Loading } from "../parts/states";
-import { age } from "../parts/time";
 import { When } from "../parts/When";
 import classes from "./ServicePage.module.css";
+import { runsFor, secondsUp } from "./uptime";
 
 const route = getRouteApi("/services/$ref");
 
@@ -38,7 +38,7 @@ export default function Overview() {
 
 function Resources({ service }: { service: ServiceDetail }) {
   const { ref } = route.useParams();
-  const [minutes, setMinutes] = useState(service.uptime !== null && service.uptime < 300 ? "5" : "15");
+  const [minutes, setMinutes] = useState((secondsUp(service) ?? 300) < 300 ? "5" : "15");
   const metrics = useQuery(metricsQuery(ref, Number(minutes)));
   const points = metrics.data?.data ?? [];
   const { resources } = service;
@@ -139,7 +139,7 @@ function Facts({ service }: { service: ServiceDetail }) {
         )}
       </Stack>,
     ],
-    ["Running for", service.uptime !== null && service.status === "running" ? age(service.uptime) : "–"],
+    ["Running for", service.status === "running" ? runsFor(service) : "–"],
     ["Restarts", String(service.restarts)],
     [
       "Release",
@@ -179,12 +179,13 @@ function Facts({ service }: { service: ServiceDetail }) {
 }
 
 function SourceFact({ service }: { service: ServiceDetail }) {
-  if (service.deploy_method === "git")
+  if (service.deploy_method === "git" || service.deploy_method === "ai")
     return (
       <>
         {service.git_url}
         {service.git_branch && ` (${service.git_branch})`}
       </>
     );
+  if (service.deploy_method === "compose") return "Compose document";
   return service.deploy_method === "template" ? `Template ${service.template ?? ""}` : "Uploaded folder";
 }
