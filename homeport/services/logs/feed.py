@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from homeport.services.logs import LogEntry
+from homeport.services.logs import LogEntry, Skipped
 from homeport.services.logs.reader import DirectoryReader
 from homeport.services.logs.tail import Position, tail
 from homeport.services.logs.viewer import Viewer
@@ -35,7 +35,7 @@ class Feed:
         self._reader = DirectoryReader(directory)
         self._reading = threading.Lock()  # a look that was cancelled goes on in its thread
         self._closed = False
-        self._viewers: set[Viewer] = set()
+        self._viewers: set[Viewer[LogEntry | Skipped]] = set()
         self._recent: deque[LogEntry] = deque()
         self._recent_size = 0
         self._complete = False  # `recent` goes back to the beginning of the log
@@ -64,7 +64,7 @@ class Feed:
             self._positions = self._reader.positions()
             return tail(self._directory, RECENT, until=self._positions)
 
-    async def join(self, viewer: Viewer, lines: int, since: datetime | None) -> None:
+    async def join(self, viewer: Viewer[LogEntry | Skipped], lines: int, since: datetime | None) -> None:
         """Give `viewer` its tail, and from now on every new entry."""
         positions = self._positions
         if self._ended:
@@ -76,7 +76,7 @@ class Feed:
         else:
             viewer.begin(await asyncio.to_thread(tail, self._directory, lines, since, positions))
 
-    def leave(self, viewer: Viewer) -> None:
+    def leave(self, viewer: Viewer[LogEntry | Skipped]) -> None:
         self._viewers.discard(viewer)
 
     async def close(self) -> None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from homeport.kit.clock import Clock, SystemClock
-from homeport.services.logs import LogEntry
+from homeport.services.logs import LogEntry, Skipped
 from homeport.services.logs.feed import Feed
 from homeport.services.logs.generations import SUFFIXES
 from homeport.services.logs.tail import tail
@@ -45,13 +45,15 @@ class FileLogs:
         return await asyncio.to_thread(tail, self.directory(service_id), lines, since)
 
     @asynccontextmanager
-    async def follow(self, service_id: str, *, lines: int, since: datetime | None = None) -> AsyncIterator[Viewer]:
+    async def follow(
+        self, service_id: str, *, lines: int, since: datetime | None = None
+    ) -> AsyncIterator[Viewer[LogEntry | Skipped]]:
         """Ends when the service's log directory is removed. The reader is shared, and lives while it has viewers."""
         feed = self._feeds.get(service_id)
         if feed is None:
             feed = self._feeds[service_id] = Feed(self.directory(service_id))
         feed.users += 1
-        viewer = Viewer(self._capacity)
+        viewer = Viewer[LogEntry | Skipped](Skipped, self._capacity)
         try:
             await feed.ready()
             await feed.join(viewer, max(0, lines), since)

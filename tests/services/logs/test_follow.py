@@ -217,7 +217,7 @@ async def test_a_viewer_that_is_cancelled_frees_its_place(logs: FileLogs, writer
 
 
 async def test_a_full_queue_speaks_again_only_when_half_of_it_was_read(writer: Writer) -> None:
-    viewer = Viewer(capacity=4)
+    viewer = Viewer[LogEntry | Skipped](Skipped, capacity=4)
     entries = [LogEntry(writer.start, "stdout", str(number)) for number in range(20)]
     viewer.push(entries[:6])
     assert isinstance(await anext(viewer), LogEntry)
@@ -229,6 +229,6 @@ async def test_a_full_queue_speaks_again_only_when_half_of_it_was_read(writer: W
 
 
 async def test_a_gap_at_the_end_is_told_without_waiting_for_more(writer: Writer) -> None:
-    viewer = Viewer(capacity=2)
+    viewer = Viewer[LogEntry | Skipped](Skipped, capacity=2)
     viewer.push([LogEntry(writer.start, "stdout", str(number)) for number in range(5)])
     assert [await anext(viewer) for _ in range(3)][-1] == Skipped(3)
