@@ -9,7 +9,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Build:
-    """An image to build. `context` and `dockerfile` are paths inside the clone, `.` being its root."""
+    """An image to build. `context` is a folder of the clone, `.` being its root; `dockerfile` is a path inside it."""
 
     context: str = "."
     dockerfile: str = "Dockerfile"
@@ -89,6 +89,7 @@ class Stack:
     port: int
     reason: str  # how `routed` and `port` were found, for people
     variables: tuple[str, ...] = ()  # the names that the text asks for
+    notes: tuple[str, ...] = ()  # what was accepted but changes nothing, or was capped, for people
 
     def service(self, name: str) -> StackService:
         """Raises KeyError."""
@@ -106,6 +107,16 @@ class Stack:
     def backing(self) -> tuple[StackService, ...]:
         """All but the routed one, in the order in which they start."""
         return tuple(one for one in self.services if one.name != self.routed)
+
+    def with_environment(self, name: str, extra: Mapping[str, str]) -> Stack:
+        """The same stack with more variables for one service; those that it sets itself win."""
+        return replace(
+            self,
+            services=tuple(
+                replace(one, environment={**extra, **one.environment}) if one.name == name else one
+                for one in self.services
+            ),
+        )
 
     def with_images(self, images: Mapping[str, str]) -> Stack:
         """The same stack with the images that a release pinned, by service name."""
