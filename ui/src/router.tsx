@@ -27,6 +27,7 @@ const tab = <P extends string>(path: P, load: () => Promise<{ default: () => Rea
   createRoute({ getParentRoute: () => service, path, component: lazyRouteComponent(load) });
 const tabs = [
   tab("/", () => import("./services/Overview")),
+  tab("/containers", () => import("./services/Containers")),
   tab("/logs", () => import("./services/Logs")),
   tab("/events", () => import("./services/Events")),
   tab("/releases", () => import("./services/Releases")),

@@ -153,7 +153,7 @@ export interface Analysis {
 export interface Container {
   name: string;
   part: string;
-  image: string;
+  image: string | null;
   state: string;
   health: string | null;
   started_at: string | null;
@@ -162,7 +162,8 @@ export interface Container {
   cpu: number | null;
   memory_mb: number | null;
   node: string | null;
-  ports: (string | number)[];
+  ports: number[];
+  release_id?: string | null;
 }
 
 export interface Domain {

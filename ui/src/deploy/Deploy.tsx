@@ -9,7 +9,7 @@ import { Page } from "../parts/Page";
 import { Empty, Failed, Loading } from "../parts/states";
 import type { Way } from "../router";
 import { useCan } from "../session/session";
-import { Gallery, TemplateHead } from "../templates/Gallery";
+import { Gallery, Marks, TemplateHead } from "../templates/Gallery";
 import { defaults, fieldProblems, TemplateFields } from "../templates/TemplateFields";
 import type { Collected } from "./collect";
 import { DriverChoice } from "./DriverChoice";
@@ -110,6 +110,7 @@ function FromTemplate({ id, another }: { id: string; another: () => void }) {
               <Text size="sm" c="dimmed">
                 {template.data.description}
               </Text>
+              <Marks template={template.data} />
             </Stack>
             <Button size="compact-sm" variant="subtle" onClick={another} style={{ flex: "none" }}>
               Choose another

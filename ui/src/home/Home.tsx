@@ -15,6 +15,7 @@ import { RowActions } from "../services/RowActions";
 import { Source } from "../services/Source";
 import { useCan } from "../session/session";
 import classes from "./Home.module.css";
+import { Machine } from "./Machine";
 
 const LATEST = { per_page: 12, sort: "updated_at", order: "desc" } as const;
 
@@ -99,9 +100,12 @@ export default function Home() {
             ))}
           </Paper>
         </Section>
-        <Section title="Lately">
-          <Lately />
-        </Section>
+        <Stack gap="lg">
+          <Machine />
+          <Section title="Lately">
+            <Lately />
+          </Section>
+        </Stack>
       </div>
     </Page>
   );

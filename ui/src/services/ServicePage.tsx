@@ -26,11 +26,16 @@ import classes from "./ServicePage.module.css";
 const route = getRouteApi("/services/$ref");
 const TABS = [
   { to: "/services/$ref", label: "Overview" },
+  { to: "/services/$ref/containers", label: "Containers", stack: true },
   { to: "/services/$ref/logs", label: "Logs" },
   { to: "/services/$ref/events", label: "Events" },
   { to: "/services/$ref/releases", label: "Releases" },
   { to: "/services/$ref/settings", label: "Settings" },
-] as const;
+] as const satisfies { to: string; label: string; stack?: boolean }[];
+
+/** Whether it runs in containers, so that there is more than one part to look at. */
+const isStack = (service: ServiceDetail | undefined) =>
+  service?.driver === "compose" || service?.driver === "swarm" || /^(compose|ai)$/.test(service?.deploy_method ?? "");
 
 export default function ServicePage() {
   const { ref } = route.useParams();
@@ -64,7 +69,7 @@ export default function ServicePage() {
         )}
         {service.data && <Trouble service={service.data} />}
         <nav className={classes.tabs} aria-label={`Parts of ${ref}`}>
-          {TABS.map(({ to, label }) => (
+          {TABS.filter((one) => !("stack" in one) || isStack(service.data)).map(({ to, label }) => (
             <Link key={to} to={to} params={{ ref }} activeOptions={{ exact: true }} className={classes.tab}>
               {label}
             </Link>

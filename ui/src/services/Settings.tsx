@@ -24,6 +24,7 @@ import { Failed, Loading } from "../parts/states";
 import { tell } from "../parts/tell";
 import { useCan } from "../session/session";
 import { changes } from "./changes";
+import { Domains } from "./Domains";
 
 const route = getRouteApi("/services/$ref");
 const LATER = "Applies when you redeploy.";
@@ -45,6 +46,7 @@ export default function Settings() {
       {service.deploy_method === "git" && <BranchPart service={service} disabled={disabled} />}
       <LimitsPart service={service} disabled={disabled} />
       <ProbePart service={service} disabled={disabled} />
+      <Domains service={service.name} disabled={disabled} />
       {!disabled && <Danger service={service} />}
     </Stack>
   );

@@ -9,6 +9,7 @@ import type { ApiKey } from "../api/types";
 import { Copy } from "../parts/Copy";
 import { download } from "../parts/download";
 import { Page } from "../parts/Page";
+import rows from "../parts/Rows.module.css";
 import { Empty, Failed, Loading } from "../parts/states";
 import { tell, tellProblem } from "../parts/tell";
 import { When } from "../parts/When";
@@ -45,38 +46,38 @@ export default function ApiKeys() {
       )}
       {!!keys.data?.total && (
         <Paper>
-          <Table.ScrollContainer minWidth={520} type="native">
-            <Table>
-              <Table.Thead>
-                <Table.Tr>
-                  <Table.Th>Name</Table.Th>
-                  <Table.Th>Begins with</Table.Th>
-                  <Table.Th>Created</Table.Th>
-                  <Table.Th>Expires</Table.Th>
-                  <Table.Th />
+          <Table className={rows.rows}>
+            <Table.Thead>
+              <Table.Tr>
+                <Table.Th>Name</Table.Th>
+                <Table.Th>Begins with</Table.Th>
+                <Table.Th>Created</Table.Th>
+                <Table.Th>Expires</Table.Th>
+                <Table.Th />
+              </Table.Tr>
+            </Table.Thead>
+            <Table.Tbody>
+              {keys.data.data.map((key) => (
+                <Table.Tr key={key.id}>
+                  <Table.Td fw={500}>{key.name}</Table.Td>
+                  <Table.Td className="mono" data-label="Begins with">
+                    {key.prefix}…
+                  </Table.Td>
+                  <Table.Td data-label="Created">
+                    <When at={key.created_at} />
+                  </Table.Td>
+                  <Table.Td data-label="Expires">{key.expires_at ? <When at={key.expires_at} /> : "Never"}</Table.Td>
+                  <Table.Td ta="right">
+                    {can && (
+                      <Button size="compact-xs" variant="subtle" color="red" onClick={() => setRevoking(key)}>
+                        Revoke
+                      </Button>
+                    )}
+                  </Table.Td>
                 </Table.Tr>
-              </Table.Thead>
-              <Table.Tbody>
-                {keys.data.data.map((key) => (
-                  <Table.Tr key={key.id}>
-                    <Table.Td fw={500}>{key.name}</Table.Td>
-                    <Table.Td className="mono">{key.prefix}…</Table.Td>
-                    <Table.Td>
-                      <When at={key.created_at} />
-                    </Table.Td>
-                    <Table.Td>{key.expires_at ? <When at={key.expires_at} /> : "Never"}</Table.Td>
-                    <Table.Td ta="right">
-                      {can && (
-                        <Button size="compact-xs" variant="subtle" color="red" onClick={() => setRevoking(key)}>
-                          Revoke
-                        </Button>
-                      )}
-                    </Table.Td>
-                  </Table.Tr>
-                ))}
-              </Table.Tbody>
-            </Table>
-          </Table.ScrollContainer>
+              ))}
+            </Table.Tbody>
+          </Table>
         </Paper>
       )}
       <CreateKey opened={creating} close={close} />

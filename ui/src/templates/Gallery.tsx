@@ -1,45 +1,47 @@
-import { Badge, Chip, Group, SimpleGrid, Stack, Text, TextInput, UnstyledButton } from "@mantine/core";
-import { IconSearch, IconTemplateOff } from "@tabler/icons-react";
+import { Badge, Chip, Group, SimpleGrid, Stack, Text, TextInput, Title, Tooltip, UnstyledButton } from "@mantine/core";
+import { IconBrandDocker, IconSearch, IconShieldCheck, IconShieldHalf, IconTemplateOff } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { templatesQuery } from "../api/queries";
 import type { Template } from "../api/types";
-import { megabytes } from "../parts/numbers";
 import { Empty, Failed, Loading } from "../parts/states";
 import classes from "./Gallery.module.css";
-
-const CATEGORIES: Record<string, string> = {
-  ai: "AI",
-  databases: "Databases",
-  devtools: "Developer tools",
-  webapps: "Web apps",
-};
+import { CATEGORIES, matches, needs, needsDocker } from "./needs";
 
 /** Templates to choose from, searched here: the whole catalogue is one small answer. */
 export function Gallery({ choose }: { choose: (id: string) => void }) {
   const templates = useQuery(templatesQuery);
   const [search, setSearch] = useState("");
   const [category, setCategory] = useState("");
+  const [light, setLight] = useState(false);
   if (templates.isPending) return <Loading rows={5} height={40} />;
   if (templates.error) return <Failed error={templates.error} what="the templates" retry={templates.refetch} />;
   const all = templates.data.data;
+  if (all.length === 0)
+    return (
+      <Empty icon={<IconTemplateOff size={32} stroke={1.4} />} title="This portal has no templates">
+        Deploy from git or upload a folder instead.
+      </Empty>
+    );
   const categories = [...new Set(all.map((template) => template.category))].toSorted();
-  const words = search.trim().toLowerCase();
   const shown = all.filter(
     (template) =>
-      (!category || template.category === category) &&
-      `${template.id} ${template.name} ${template.description}`.toLowerCase().includes(words),
+      (!category || template.category === category) && (!light || !needsDocker(template)) && matches(template, search),
   );
+  const browsing = !search.trim() && !category && !light;
+  const featured = browsing ? shown.filter((template) => template.featured && !template.coming_soon) : [];
+  const rest = browsing && featured.length ? shown.filter((template) => !featured.includes(template)) : shown;
   return (
     <Stack gap="md">
       <Group gap="sm">
         <TextInput
-          w={260}
+          className={classes.search}
           placeholder="Search templates"
           aria-label="Search templates"
           leftSection={<IconSearch size={16} stroke={1.6} />}
           value={search}
           onChange={(event) => setSearch(event.currentTarget.value)}
+          onKeyDown={(event) => event.key === "Escape" && setSearch("")}
         />
         {categories.length > 1 && (
           <Chip.Group value={category} onChange={(value) => setCategory(String(value))}>
@@ -52,44 +54,62 @@ export function Gallery({ choose }: { choose: (id: string) => void }) {
             </Group>
           </Chip.Group>
         )}
+        {all.some(needsDocker) && (
+          <Chip size="xs" variant="outline" checked={light} onChange={setLight}>
+            Without Docker
+          </Chip>
+        )}
       </Group>
       {shown.length === 0 && (
         <Empty icon={<IconTemplateOff size={32} stroke={1.4} />} title="No template matches">
-          Deploy from git or upload a folder instead.
+          Try another word, or deploy from git or a folder instead.
         </Empty>
       )}
+      {featured.length > 0 && <Shelf title="Featured" templates={featured} choose={choose} />}
+      {rest.length > 0 && <Shelf title={featured.length > 0 ? "All others" : ""} templates={rest} choose={choose} />}
+    </Stack>
+  );
+}
+
+function Shelf(props: { title: string; templates: Template[]; choose: (id: string) => void }) {
+  return (
+    <section aria-label={props.title || "Templates"}>
+      {props.title && (
+        <Title order={2} fz="sm" mb={8}>
+          {props.title}
+        </Title>
+      )}
       <SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }} spacing="sm">
-        {shown.map((template) => (
+        {props.templates.map((template) => (
           <UnstyledButton
             key={template.id}
             className={classes.card}
             disabled={template.coming_soon}
             data-template={template.id}
-            onClick={() => choose(template.id)}
+            onClick={() => props.choose(template.id)}
           >
             <TemplateHead template={template} />
             <Text size="sm" c="dimmed" lineClamp={3}>
               {template.description}
             </Text>
+            <Marks template={template} />
           </UnstyledButton>
         ))}
       </SimpleGrid>
-    </Stack>
+    </section>
   );
 }
 
 export function TemplateHead({ template }: { template: Template }) {
-  const memory = template.min_resources.memory_mb;
   return (
     <Group gap="sm" wrap="nowrap">
-      <img src={template.logo} alt="" width={32} height={32} className={classes.logo} />
+      <img src={template.logo} alt="" width={32} height={32} loading="lazy" className={classes.logo} />
       <div className={classes.title}>
         <Text fw={600} size="sm">
           {template.name}
         </Text>
         <Text size="xs" c="dimmed">
           {CATEGORIES[template.category] ?? template.category}
-          {memory !== undefined && ` · needs ${megabytes(memory)}`}
         </Text>
       </div>
       {template.coming_soon && (
@@ -97,6 +117,47 @@ export function TemplateHead({ template }: { template: Template }) {
           Coming soon
         </Badge>
       )}
+    </Group>
+  );
+}
+
+/** What it takes and how it is kept in: resources, containers, security profile. */
+export function Marks({ template }: { template: Template }) {
+  const advanced = template.security_profile === "advanced";
+  const Shield = advanced ? IconShieldHalf : IconShieldCheck;
+  return (
+    <Group gap={6} className={classes.marks}>
+      <Text size="xs" c="dimmed" className="num">
+        {needs(template)}
+      </Text>
+      <Group gap={6} ml="auto" wrap="nowrap">
+        {needsDocker(template) && (
+          <Tooltip label="Runs in containers: this machine needs Docker">
+            <Badge
+              size="xs"
+              variant="light"
+              color="gray"
+              tt="none"
+              leftSection={<IconBrandDocker size={12} aria-hidden />}
+            >
+              needs Docker
+            </Badge>
+          </Tooltip>
+        )}
+        <Tooltip
+          label={advanced ? "Needs more of the machine than most: read its page first" : "Runs with the usual limits"}
+        >
+          <Badge
+            size="xs"
+            variant="light"
+            color={advanced ? "yellow" : "gray"}
+            tt="none"
+            leftSection={<Shield size={12} aria-hidden />}
+          >
+            {template.security_profile}
+          </Badge>
+        </Tooltip>
+      </Group>
     </Group>
   );
 }
