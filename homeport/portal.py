@@ -14,7 +14,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from homeport.identity import Identity
+from homeport.identity import Identity, customers_http
 from homeport.identity import http as identity_http
 from homeport.kit.bus import Bus
 from homeport.kit.clock import Clock, SystemClock
@@ -26,6 +26,7 @@ from homeport.services.drivers.process import ProcessDriver
 from homeport.services.logs.files import FileLogs
 from homeport.services.parts import Services
 from homeport.services.proxy import Limits, Proxy
+from homeport.services.quota import holdings
 from homeport.settings import Settings
 from homeport.storage import Database, Durable
 from homeport.web import LiveFeed, Place, PortalServer, about, create_app, live
@@ -61,6 +62,7 @@ class Portal:
             key_dir=self._keys,
             base_url=lambda: self.settings.base_url,
             session_length=timedelta(hours=settings.session_hours),
+            holdings=holdings,
         )
         self.feed = LiveFeed(self.bus)
         self.authority = Authority(data / "ca", self.clock, domain=settings.domain, known=self._has_app)
@@ -144,6 +146,7 @@ def application(portal: Portal, services: Services) -> FastAPI:
         identity=portal.identity,
         routers=[
             *identity_http.routes(portal.identity, settings),
+            *customers_http.routes(portal.identity),
             services_http.router(services),
             services_http.jobs_router(services),
             services_http.templates_router(services),

@@ -1,6 +1,7 @@
-"""Who: users, credentials, roles, set-up.
+"""Who: users, credentials, roles, customers and their plans, set-up.
 
-Owns the tables users, sessions, api_keys and onboarding. Publishes `events.CredentialEnded`. Hears nothing.
+Owns the tables users, sessions, api_keys, onboarding, plans and customers. Publishes `events.CredentialEnded`. Hears
+nothing.
 Routes are in `identity.http`, together with `require`, which every route of the portal needs.
 """
 
@@ -20,10 +21,12 @@ from homeport.identity.access import ANONYMOUS, Actor, Owned, Role, Verb, allowe
 from homeport.identity.api_keys import ApiKeys, looks_like_a_key
 from homeport.identity.cache import SECONDS, CredentialCache
 from homeport.identity.credentials import Passwords, new_password
+from homeport.identity.customers import Customers, Holding, Holdings, customer_name
 from homeport.identity.events import CredentialEnded
 from homeport.identity.models import User
 from homeport.identity.onboarding import OnboardingGate, OnboardingStatus
 from homeport.identity.origin import is_own_origin, needs_origin
+from homeport.identity.plans import CustomerPlan, Plans, plan_of
 from homeport.identity.problems import InvalidCredentials, OriginRefused, Unauthenticated, UserNotFound
 from homeport.identity.sessions import Sessions, SignIn
 from homeport.identity.sockets import OpenSockets, Socket
@@ -33,7 +36,23 @@ from homeport.kit.clock import Clock
 from homeport.kit.ids import new_id
 from homeport.storage import Database
 
-__all__ = ["ANONYMOUS", "COOKIE", "Actor", "Identity", "Owned", "Role", "SignIn", "Socket", "Verb", "allowed"]
+__all__ = [
+    "ANONYMOUS",
+    "COOKIE",
+    "Actor",
+    "CustomerPlan",
+    "Holding",
+    "Holdings",
+    "Identity",
+    "Owned",
+    "Role",
+    "SignIn",
+    "Socket",
+    "Verb",
+    "allowed",
+    "customer_name",
+    "plan_of",
+]
 
 COOKIE = "__Host-homeport_session"
 ADMINISTRATOR = "admin"
@@ -55,6 +74,7 @@ class Identity:
         key_dir: Path,
         base_url: Callable[[], str],
         session_length: timedelta,
+        holdings: Holdings,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -66,11 +86,14 @@ class Identity:
         self._sessions = Sessions(database, clock, self._cache, key_dir, session_length)
         self.api_keys = ApiKeys(database, clock, self._cache)
         self.onboarding = OnboardingGate(database)
+        self.plans = Plans(database, clock, bus)
+        self.customers = Customers(database, clock, bus, holdings)
         self.sockets = OpenSockets(clock)
 
     async def open(self) -> None:
-        """Read or make the key that signs sessions."""
+        """Read or make the key that signs sessions; make the first plans."""
         await self._sessions.open()
+        await self.plans.open()
 
     async def close(self) -> None:
         self.sockets.end_all()
@@ -176,6 +199,16 @@ class Identity:
         await self.api_keys.revoke(key_id, actor.id)
         self._ended(key_id, actor.id)
 
+    async def bind_to_customer(self, actor: Actor, customer_id: str, login: str) -> None:
+        """The user sees that customer's things only, at once. Raises CustomerNotFound, UserNotFound, Conflict."""
+        user, credentials = await self.customers.bind(actor, customer_id, login)
+        self._moved(user, credentials)
+
+    async def unbind_from_customer(self, customer_id: str, login: str) -> None:
+        """The user is one of the portal's own people again. Raises CustomerNotFound, UserNotFound."""
+        user, credentials = await self.customers.unbind(customer_id, login)
+        self._moved(user, credentials)
+
     async def user_of(self, actor: Actor) -> User:
         """The user behind a session or key. Raises UserNotFound."""
         async with self._database.read() as db:
@@ -222,6 +255,13 @@ class Identity:
             existing = await store.existing_credentials(db, credentials, self._clock.now())
         for credential_id in credentials - existing:
             self.sockets.end_credential(credential_id)
+
+    def _moved(self, user: User, credentials: list[str]) -> None:
+        """The credentials stay good; what was known about them, and what is open by them, does not."""
+        for credential_id in credentials:
+            self._cache.forget(credential_id)
+            self.sockets.end_credential(credential_id)
+        log.info("a user was moved", user=user.username, customer=user.customer_id)
 
     def _ended(self, credential_id: str, user_id: str) -> None:
         self._cache.forget(credential_id)

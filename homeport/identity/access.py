@@ -21,6 +21,8 @@ class Verb(StrEnum):
     JOBS_READ = "jobs.read"
     JOBS_WRITE = "jobs.write"
     TEMPLATES_READ = "templates.read"
+    CUSTOMERS_READ = "customers.read"
+    CUSTOMERS_WRITE = "customers.write"
 
 
 class Role(StrEnum):
@@ -33,6 +35,9 @@ VERBS: dict[Role, frozenset[Verb]] = {
     Role.ADMIN: frozenset(Verb),
     Role.VIEWER: _OWN_ACCOUNT | {Verb.SERVICES_READ, Verb.JOBS_READ, Verb.TEMPLATES_READ},
 }
+
+# Never for somebody who belongs to a customer, whatever their role there.
+PORTALS_OWN = frozenset({Verb.CUSTOMERS_WRITE})
 
 # What a person does about their own sign-in works before set-up is complete; the rest of the portal waits for it.
 BEFORE_SET_UP = _OWN_ACCOUNT
@@ -74,6 +79,8 @@ def allowed(actor: Actor, verb: Verb, resource: Owned | None = None) -> bool:
     if verb is Verb.PUBLIC:
         return True
     if actor.kind == "anonymous" or verb not in VERBS[actor.role]:
+        return False
+    if actor.customer_id is not None and verb in PORTALS_OWN:
         return False
     return resource is None or actor.customer_id is None or actor.customer_id == resource.customer_id
 

@@ -14,7 +14,8 @@ from homeport.identity import store
 from homeport.identity.access import Actor, Role, reaches
 from homeport.identity.cache import CredentialCache
 from homeport.identity.models import ApiKey, User
-from homeport.identity.problems import ApiKeyNotFound
+from homeport.identity.plans import plan_of
+from homeport.identity.problems import ApiKeyNotFound, FeatureNotInPlan
 from homeport.kit.clock import Clock
 from homeport.kit.ids import new_id
 from homeport.kit.problems import Conflict, ValidationFailed
@@ -73,6 +74,9 @@ class ApiKeys:
             last_used_at=None,
         )
         async with self._database.write() as db:
+            plan = await plan_of(db, actor.customer_id) if actor.customer_id else None
+            if plan is not None and "api_access" not in plan.gates:
+                raise FeatureNotInPlan("api_access", plan.plan)
             if await store.count_api_keys(db, actor.id) >= KEYS_PER_USER:
                 raise Conflict(f"You have {KEYS_PER_USER} API keys already: delete one that you do not use.")
             db.add(key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from homeport.kit.problems import NotFound, Problem
+from homeport.kit.problems import Conflict, NotFound, Problem
 
 
 class PermissionUndeclared(Exception):
@@ -63,3 +63,43 @@ class ApiKeyNotFound(NotFound):
 
 class UserNotFound(NotFound):
     code = "user_not_found"
+
+
+class CustomerNotFound(NotFound):
+    code = "customer_not_found"
+
+
+class PlanNotFound(NotFound):
+    code = "plan_not_found"
+
+
+class CustomerInUse(Conflict):
+    """`details` counts the services and users that it still has."""
+
+    code = "customer_in_use"
+
+
+class PlanInUse(Conflict):
+    """`details["customers"]` is how many have it."""
+
+    code = "plan_in_use"
+
+
+class CustomerSuspended(Problem):
+    """The customer gets no new deploys; what runs goes on running."""
+
+    code = "customer_suspended"
+    status = 403
+
+
+class FeatureNotInPlan(Problem):
+    """The customer's plan does not include it; `details` names the feature and the plan."""
+
+    code = "feature_not_in_plan"
+    status = 403
+
+    def __init__(self, feature: str, plan: str) -> None:
+        super().__init__(
+            f"The plan {plan} does not include {feature.replace('_', ' ')}.",
+            details={"feature": feature, "plan": plan},
+        )

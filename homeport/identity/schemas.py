@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AliasChoices,
@@ -128,3 +128,157 @@ class OnboardingState(BaseModel):
 class Health(BaseModel):
     status: str
     version: str
+
+
+Limit = Annotated[int, Field(ge=0, le=2_000_000_000)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000)]
+Email = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=254, pattern=r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+$")
+]
+_PLAN = AliasChoices("plan_id", "plan")
+
+
+class NewPlan(BaseModel):
+    """A limit of null is no limit; bandwidth is MB a month, and there 0 is no limit."""
+
+    name: Line
+    description: Text = ""
+    sort_order: int = Field(0, ge=-1_000_000, le=1_000_000)
+    max_services: Limit | None = None
+    max_cpu: Annotated[float, Field(ge=0, le=1_000_000)] | None = None
+    max_memory_mb: Limit | None = None
+    max_storage_mb: Limit | None = None
+    bandwidth_mb: Limit = 0
+    allow_template: bool = True
+    allow_git: bool = True
+    allow_ai: bool = True
+    allow_compose: bool = True
+    allow_custom_domains: bool = True
+    allow_backup: bool = True
+    allow_notifications: bool = True
+    allow_api_access: bool = True
+
+
+class _Patch(BaseModel):
+    """Only what is given changes; null only where it means something."""
+
+    nullable: ClassVar[frozenset[str]] = frozenset()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_null(cls, given: Any) -> Any:
+        if isinstance(given, dict):
+            for name in cls.model_fields:
+                if name in given and given[name] is None and name not in cls.nullable:
+                    raise ValueError(f"{name} cannot be null")
+        return given
+
+
+class PatchPlan(_Patch):
+    nullable = frozenset({"max_services", "max_cpu", "max_memory_mb", "max_storage_mb"})
+
+    name: Line | None = None
+    description: Text | None = None
+    sort_order: int | None = Field(None, ge=-1_000_000, le=1_000_000)
+    max_services: Limit | None = None
+    max_cpu: Annotated[float, Field(ge=0, le=1_000_000)] | None = None
+    max_memory_mb: Limit | None = None
+    max_storage_mb: Limit | None = None
+    bandwidth_mb: Limit | None = None
+    allow_template: bool | None = None
+    allow_git: bool | None = None
+    allow_ai: bool | None = None
+    allow_compose: bool | None = None
+    allow_custom_domains: bool | None = None
+    allow_backup: bool | None = None
+    allow_notifications: bool | None = None
+    allow_api_access: bool | None = None
+
+
+class PlanOut(NewPlan):
+    id: str
+    customers: int
+    created_at: str
+    updated_at: str
+
+
+class PlanPage(BaseModel):
+    data: list[PlanOut]
+    total: int
+    page: int
+    per_page: int
+
+
+class NewCustomer(BaseModel):
+    """`plan_id` takes a plan's name as well."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    name: Line
+    email: Email
+    plan_id: str = Field(min_length=1, max_length=100, validation_alias=_PLAN)
+    notes: Text = ""
+    status: Literal["active", "suspended"] = "active"
+
+
+class PatchCustomer(_Patch):
+    model_config = ConfigDict(populate_by_name=True)
+
+    name: Line | None = None
+    email: Email | None = None
+    plan_id: str | None = Field(None, min_length=1, max_length=100, validation_alias=_PLAN)
+    notes: Text | None = None
+    status: Literal["active", "suspended"] | None = None
+
+
+class CustomerOut(BaseModel):
+    id: str
+    name: str
+    email: str
+    plan_id: str
+    plan: str
+    notes: str
+    status: Literal["active", "suspended"]
+    services: int
+    created_at: str
+    updated_at: str
+
+
+class CustomerPage(BaseModel):
+    data: list[CustomerOut]
+    total: int
+    page: int
+    per_page: int
+
+
+class CustomerUser(BaseModel):
+    id: str
+    username: str
+    name: str
+    email: str | None
+    role: Role
+
+
+class CustomerUsers(BaseModel):
+    data: list[CustomerUser]
+    total: int
+
+
+class Share(BaseModel):
+    used: float
+    limit: float | None
+
+
+class WholeShare(BaseModel):
+    used: int
+    limit: int | None
+
+
+class UsageOut(BaseModel):
+    customer_id: str
+    plan_id: str
+    plan: str
+    services: WholeShare
+    cpu: Share
+    memory_mb: WholeShare
+    storage_mb: WholeShare

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CursorResult, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, delete, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from homeport.identity.models import ApiKey, Onboarding, Session, User
+from homeport.identity.models import ApiKey, Customer, Onboarding, Plan, Session, User
 
 ONBOARDING_ROW = 1
 
@@ -65,10 +65,15 @@ async def delete_expired_sessions(db: AsyncSession, now: datetime) -> None:
 
 
 async def find_api_key(db: AsyncSession, lookup: str) -> tuple[ApiKey, User] | None:
-    """By the public part, and whose it is: one query."""
-    row = (
-        await db.execute(select(ApiKey, User).join(User, User.id == ApiKey.user_id).where(ApiKey.lookup == lookup))
-    ).first()
+    """By the public part, and whose it is: one query. A customer's without `api_access` in its plan is not found."""
+    query = (
+        select(ApiKey, User)
+        .join(User, User.id == ApiKey.user_id)
+        .outerjoin(Customer, Customer.id == User.customer_id)
+        .outerjoin(Plan, Plan.id == Customer.plan_id)
+        .where(ApiKey.lookup == lookup, or_(Plan.id.is_(None), Plan.allow_api_access))
+    )
+    row = (await db.execute(query)).first()
     return (row[0], row[1]) if row else None
 
 
@@ -112,3 +117,90 @@ async def onboarding_status(db: AsyncSession) -> str | None:
 
 async def set_onboarding_status(db: AsyncSession, status: str, now: datetime) -> None:
     await db.merge(Onboarding(id=ONBOARDING_ROW, status=status, changed_at=now))
+
+
+async def credentials_of(db: AsyncSession, user_id: str) -> Sequence[str]:
+    """The ids of a user's sessions and keys."""
+    sessions = select(Session.id).where(Session.user_id == user_id)
+    return (await db.scalars(sessions.union_all(select(ApiKey.id).where(ApiKey.user_id == user_id)))).all()
+
+
+async def has_plans(db: AsyncSession) -> bool:
+    return (await db.scalar(select(Plan.id).limit(1))) is not None
+
+
+def _own_plan(customer_id: str | None) -> ColumnElement[bool]:
+    if customer_id is None:
+        return true()
+    return Plan.id == select(Customer.plan_id).where(Customer.id == customer_id).scalar_subquery()
+
+
+async def list_plans(
+    db: AsyncSession, customer_id: str | None, page: int, per_page: int
+) -> tuple[Sequence[tuple[Plan, int]], int]:
+    """Each with how many customers have it; those that the customer's people may see (None: all)."""
+    count = select(func.count()).where(Customer.plan_id == Plan.id).correlate(Plan).scalar_subquery()
+    query = select(Plan, count).where(_own_plan(customer_id)).order_by(Plan.sort_order, Plan.name, Plan.id)
+    rows = (await db.execute(query.limit(per_page).offset((page - 1) * per_page))).all()
+    total = await db.scalar(select(func.count()).select_from(Plan).where(_own_plan(customer_id)))
+    return [(row[0], row[1]) for row in rows], total or 0
+
+
+async def find_plan(db: AsyncSession, ref: str, customer_id: str | None = None) -> Plan | None:
+    """By id or name; the id comes first where a name looks like one."""
+    query = select(Plan).where(or_(Plan.id == ref, Plan.name == ref), _own_plan(customer_id))
+    rows = (await db.scalars(query.limit(2))).all()
+    return next((plan for plan in rows if plan.id == ref), rows[0] if rows else None)
+
+
+async def count_customers_of(db: AsyncSession, plan_id: str) -> int:
+    return await db.scalar(select(func.count()).select_from(Customer).where(Customer.plan_id == plan_id)) or 0
+
+
+async def find_customer_with_plan(
+    db: AsyncSession, customer_id: str, *, hold: bool = False
+) -> tuple[Customer, Plan] | None:
+    """`hold`: locked until the transaction ends (PostgreSQL; SQLite has one writer at a time)."""
+    query = select(Customer, Plan).join(Plan, Plan.id == Customer.plan_id).where(Customer.id == customer_id)
+    if hold:
+        query = query.with_for_update(of=Customer)
+    row = (await db.execute(query)).first()
+    return (row[0], row[1]) if row else None
+
+
+async def list_customers(
+    db: AsyncSession,
+    own: str | None,
+    *,
+    search: str | None,
+    status: str | None,
+    plan_id: str | None,
+    page: int,
+    per_page: int,
+) -> tuple[Sequence[tuple[Customer, Plan]], int]:
+    """One page, newest first, and how many match; `own` limits it to one customer."""
+    where = [true() if own is None else Customer.id == own]
+    if search:
+        where.append(
+            or_(
+                func.lower(Customer.name).contains(search.lower(), autoescape=True),
+                func.lower(Customer.email).contains(search.lower(), autoescape=True),
+            )
+        )
+    if status:
+        where.append(Customer.status == status)
+    if plan_id:
+        where.append(Customer.plan_id == plan_id)
+    query = select(Customer, Plan).join(Plan, Plan.id == Customer.plan_id).where(*where)
+    query = query.order_by(Customer.created_at.desc(), Customer.id).limit(per_page).offset((page - 1) * per_page)
+    rows = (await db.execute(query)).all()
+    total = await db.scalar(select(func.count()).select_from(Customer).where(*where))
+    return [(row[0], row[1]) for row in rows], total or 0
+
+
+async def customer_name(db: AsyncSession, customer_id: str) -> str | None:
+    return await db.scalar(select(Customer.name).where(Customer.id == customer_id))
+
+
+async def users_of_customer(db: AsyncSession, customer_id: str) -> Sequence[User]:
+    return (await db.scalars(select(User).where(User.customer_id == customer_id).order_by(User.username))).all()

@@ -89,3 +89,22 @@ class GateFailed(Problem):
 
     code = "gate_failed"
     status = 502
+
+
+class QuotaExceeded(Problem):
+    """A limit of the customer's plan; `details` has `quota` (its name), `limit`, `used` and `wanted`."""
+
+    code = "quota_exceeded"
+    status = 403
+
+    def __init__(self, plan: str, limit: str, allowed: float, used: float, wanted: float) -> None:
+        what = {
+            "max_services": "services",
+            "max_cpu": "cores",
+            "max_memory_mb": "MB of memory",
+            "max_storage_mb": "MB of storage",
+        }[limit]
+        super().__init__(
+            f"The plan {plan} allows {allowed:g} {what}: {used:g} are taken, and {wanted:g} more are wanted.",
+            details={"plan": plan, "quota": limit, "limit": allowed, "used": used, "wanted": wanted},
+        )

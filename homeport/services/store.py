@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, true, update
+from sqlalchemy import ColumnElement, Select, and_, case, delete, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from homeport.identity import Actor
@@ -97,6 +97,33 @@ async def get_service(session: AsyncSession, actor: Actor, ref: str) -> ServiceR
 
 async def find_service(session: AsyncSession, service_id: str) -> ServiceRow | None:
     return await session.get(ServiceRow, service_id)
+
+
+async def held_by(
+    session: AsyncSession, customer_ids: Collection[str], *, without: str | None = None
+) -> dict[str, tuple[int, float, int, int]]:
+    """By customer, those with services only: how many (but `without`), their cores, MB of memory and MB of storage.
+
+    Limits are those of the row or of the release that serves, whichever is more: an edit counts from a deploy on.
+    """
+    cpu, live_cpu = ServiceRow.cpu_limit, ReleaseRow.cpu_limit
+    memory, live_memory = ServiceRow.memory_limit_mb, ReleaseRow.memory_limit_mb
+    query = (
+        select(
+            ServiceRow.customer_id,
+            func.count(),
+            func.sum(case((live_cpu > cpu, live_cpu), else_=cpu)),
+            func.sum(case((live_memory > memory, live_memory), else_=memory)),
+            func.sum(ServiceRow.storage_mb),
+        )
+        .outerjoin(ReleaseRow, ReleaseRow.id == ServiceRow.live_release_id)
+        .where(ServiceRow.customer_id.in_(customer_ids), ServiceRow.deleting.is_(False))
+        .group_by(ServiceRow.customer_id)
+    )
+    if without is not None:
+        query = query.where(ServiceRow.id != without)
+    rows = (await session.execute(query)).all()
+    return {row[0]: (int(row[1]), float(row[2]), int(row[3]), int(row[4])) for row in rows}
 
 
 async def name_is_taken(session: AsyncSession, name: str) -> bool:

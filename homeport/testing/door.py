@@ -11,12 +11,13 @@ from pathlib import Path
 import httpx
 from fastapi import APIRouter, FastAPI
 
-from homeport.identity import Identity, Role
+from homeport.identity import Identity, Role, customers_http
 from homeport.identity import http as identity_http
 from homeport.identity.credentials import Passwords
 from homeport.identity.models import User
 from homeport.kit.bus import Bus
 from homeport.kit.ids import new_id
+from homeport.services.quota import holdings
 from homeport.settings import Settings
 from homeport.storage import Database
 from homeport.testing.clock import ManualClock
@@ -42,6 +43,7 @@ class Door:
             key_dir=folder / "keys",
             base_url=lambda: BASE_URL,
             session_length=timedelta(hours=self.settings.session_hours),
+            holdings=holdings,
         )
         self.feed = LiveFeed(self.bus)
         place = Place(self.settings.domain, BASE_URL, self.settings.port, "/ca.pem")
@@ -49,6 +51,7 @@ class Door:
             identity=self.identity,
             routers=[
                 *identity_http.routes(self.identity, self.settings),
+                *customers_http.routes(self.identity),
                 about.routes(place),
                 live.routes(self.feed, self.identity),
                 *routers(self.identity),

@@ -28,6 +28,8 @@ TOPICS = {
     "event": Verb.SERVICES_READ,
     "metrics": Verb.SERVICES_READ,
     "job": Verb.JOBS_READ,
+    "customer": Verb.CUSTOMERS_READ,
+    "plan": Verb.CUSTOMERS_READ,
 }
 
 log = structlog.get_logger()
