@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import secrets
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -18,15 +19,20 @@ from homeport.identity import Identity, customers_http
 from homeport.identity import http as identity_http
 from homeport.kit.bus import Bus
 from homeport.kit.clock import Clock, SystemClock
+from homeport.kit.files import atomic_write
 from homeport.kit.sealing import Sealer
 from homeport.relay import Authority, Handler, Ingress, TlsHandler
+from homeport.services import actions_http, streams
 from homeport.services import http as services_http
-from homeport.services import streams
+from homeport.services.docker import Engine, Images
+from homeport.services.drivers import ServiceDriver
+from homeport.services.drivers.all import Drivers
 from homeport.services.drivers.process import ProcessDriver
 from homeport.services.logs.files import FileLogs
 from homeport.services.parts import Services
 from homeport.services.proxy import Limits, Proxy
 from homeport.services.quota import holdings
+from homeport.services.stacks import Stacks
 from homeport.settings import Settings
 from homeport.storage import Database, Durable
 from homeport.web import LiveFeed, Place, PortalServer, about, create_app, live
@@ -101,6 +107,11 @@ class Portal:
 
     async def _services(self) -> Services:
         settings, data = self.settings, self.settings.data_dir
+        portal_id = await asyncio.to_thread(_portal_id, data)
+        engine = Engine(settings.docker_host or None)
+        self._engine = engine
+        images = Images(engine, portal_id, self.clock)
+        containers: list[ServiceDriver] = []
         return Services(
             self.database,
             Durable(settings.database_url or f"sqlite:///{data / 'durable.db'}", executor_id=EXECUTOR),
@@ -108,8 +119,9 @@ class Portal:
             await asyncio.to_thread(Sealer, self._keys),
             self.clock,
             self.bus,
-            ProcessDriver(data / "instances"),
+            Drivers([ProcessDriver(data / "instances"), *containers]),
             FileLogs(data / "services", clock=self.clock),
+            Stacks(settings, engine, images),
             chance=random.SystemRandom(),
         )
 
@@ -148,11 +160,14 @@ def application(portal: Portal, services: Services) -> FastAPI:
             *identity_http.routes(portal.identity, settings),
             *customers_http.routes(portal.identity),
             services_http.router(services),
+            actions_http.router(services),
+            services_http.sources_router(services),
             services_http.jobs_router(services),
             services_http.templates_router(services),
             streams.router(services, portal.identity),
             about.routes(place),
             live.routes(portal.feed, portal.identity),
+            actions_http.refusals(services),  # last: it answers what no other route does
         ],
         base_url=lambda: portal.settings.base_url,
     )
@@ -175,6 +190,15 @@ async def _running(work: Any, name: str) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+def _portal_id(folder: Path) -> str:
+    """What this portal's containers are labelled with: made once."""
+    file = folder / "portal-id"
+    if not file.is_file():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        atomic_write(file, secrets.token_hex(8))
+    return file.read_text().strip()
 
 
 def _free_port(bind: str) -> int:

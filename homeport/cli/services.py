@@ -22,7 +22,7 @@ def services(
     """List the apps, or show one."""
     from homeport.cli.client import Client
     from homeport.cli.connection import resolve
-    from homeport.cli.output import duration, print_json, print_table
+    from homeport.cli.output import print_json, print_table
 
     with Client(resolve(portal)) as client:
         if ref is not None:
@@ -35,7 +35,7 @@ def services(
             (
                 row["name"],
                 row["status"],
-                None if row["uptime"] is None else duration(row["uptime"]),
+                row["uptime"],
                 row.get("release"),
                 f"{row['resources']['memory_usage_mb']} MB" if row["status"] == "running" else None,
                 row["url"],
@@ -59,7 +59,7 @@ def _every(client: Any, **filters: str | None) -> list[dict[str, Any]]:
 
 
 def _show(service: dict[str, Any]) -> None:
-    from homeport.cli.output import ago, duration, print_fields
+    from homeport.cli.output import ago, print_fields
 
     resources, health = service["resources"], service.get("health") or {}
     source = service.get("git_url") or service.get("template") or service["deploy_method"]
@@ -73,7 +73,7 @@ def _show(service: dict[str, Any]) -> None:
             ("health", health.get("status")),
             ("", health.get("message")),
             ("error", service.get("error")),
-            ("up", duration(service["uptime"]) if service.get("uptime") is not None else None),
+            ("up", service.get("uptime")),
             ("source", source),
             ("branch", service.get("git_branch")),
             ("revision", service.get("revision")),

@@ -11,18 +11,21 @@ from homeport.identity import Actor
 from homeport.kit.bus import Bus
 from homeport.kit.changes import Change
 from homeport.kit.clock import Clock, rfc3339
+from homeport.kit.durations import spell
 from homeport.kit.masking import MASK
 from homeport.kit.sealing import Sealer
 from homeport.services import store
-from homeport.services.drivers import InstanceState
+from homeport.services.drivers import InstanceState, Part, ServiceDriver
 from homeport.services.health import Health, HealthMonitor, Probe
 from homeport.services.live import Live
 from homeport.services.metrics import Metrics
 from homeport.services.models import ReleaseRow, ServiceRow
+from homeport.services.origin import Origins
 from homeport.services.problems import ServiceNotFound
 from homeport.services.schemas import PatchService
 from homeport.services.sources import Plan
 from homeport.services.sources.address import check_branch
+from homeport.services.stacks import is_stack
 from homeport.services.timeline import Timeline, event_body
 from homeport.services.variables import changed, masked, seal, unseal
 from homeport.settings import Settings
@@ -45,7 +48,7 @@ class Page:
 class Catalogue:
     def __init__(
         self, database: Database, settings: Settings, sealer: Sealer, clock: Clock, bus: Bus, live: Live,
-        timeline: Timeline, health: HealthMonitor, metrics: Metrics,
+        timeline: Timeline, health: HealthMonitor, metrics: Metrics, origins: Origins, driver: ServiceDriver,
     ) -> None:  # fmt: skip
         self._database = database
         self._settings = settings
@@ -56,18 +59,22 @@ class Catalogue:
         self._timeline = timeline
         self._health = health
         self._metrics = metrics
+        self._origins = origins
+        self._driver = driver
 
     def row(self, service: ServiceRow | store.Listed) -> dict[str, Any]:
         """One service with every field that the seeds name for it; null where a field means nothing for an app."""
         seen = self._live.observation(service.live_release_id)
         running = seen is not None and seen.state is InstanceState.RUNNING
+        up = _seconds(self._clock.now(), seen.started_at) if running and seen else None
         sample = self._metrics.latest(service.id)
         return {
             "id": service.id,
             "name": service.name,
             "kind": service.kind,
             "status": service.status,
-            "uptime": _seconds(self._clock.now(), seen.started_at) if running and seen else None,
+            "uptime": None if up is None else spell(up),
+            "uptime_seconds": up,
             "url": self._settings.app_url(service.name),
             "customer_id": service.customer_id,
             "template": service.template,
@@ -154,7 +161,7 @@ class Catalogue:
                 "storage_mb": service.storage_mb,
             },
             "customer_name": None,
-            "compose": None,
+            "compose": release.compose if release else service.compose,
             "variables": masked(unseal(self._sealer, service.id, service.variables)),
             "custom_domains": [],
             "health": {
@@ -173,6 +180,11 @@ class Catalogue:
             "probe": Probe.from_dict(release.probe if release else service.probe).to_dict(),
             "variables_changed": service.changed,
         }
+
+    async def containers(self, actor: Actor, ref: str) -> dict[str, Any]:
+        """Everything that runs for one service, the routed one first."""
+        service_id = await self.service_id(actor, ref)
+        return {"data": [part_body(part) for part in await self._driver.parts(service_id)]}
 
     async def releases(self, actor: Actor, ref: str) -> dict[str, Any]:
         async with self._database.read() as session:
@@ -240,10 +252,17 @@ class Catalogue:
                 values["probe"] = patch.probe.model_dump(exclude_none=True)
             if patch.resources is not None:
                 values |= patch.resources.model_dump(exclude_none=True)
-            if patch.git_branch is not None and service.deploy_method == "git":
+            if patch.git_branch is not None and service.deploy_method in ("git", "ai"):
                 values["git_branch"] = patch.git_branch
+            if patch.compose is not None and service.deploy_method in ("compose", "ai"):
+                values["compose"] = patch.compose
+            if patch.driver is not None:
+                values["driver"] = patch.driver
             for name, value in values.items():
                 setattr(service, name, value)
+            if "compose" in values:
+                given = unseal(self._sealer, service.id, service.variables)
+                await self._origins.admit(service, {name: one.value for name, one in given.items()})
             if values:
                 service.changed = service.live_release_id is not None
                 service.updated_at = self._clock.now()
@@ -259,7 +278,28 @@ def detection_body(release: ReleaseRow | None) -> Mapping[str, Any] | None:
     """What the rules found: kind, version, why, and the command that starts it."""
     if release is None or not release.plan:
         return None
+    if is_stack(release):
+        services = ", ".join(release.plan.get("services", []))
+        return {"kind": "stack", "version": None, "reason": release.plan["reason"], "start": services}
     return Plan.from_dict(release.plan).summary()
+
+
+def part_body(part: Part) -> dict[str, Any]:
+    return {
+        "name": part.name,
+        "part": part.part,
+        "image": part.image,
+        "state": part.state,
+        "health": part.health,
+        "started_at": rfc3339(part.started_at) if part.started_at else None,
+        "restarts": part.restarts,
+        "exit_code": part.exit_code,
+        "cpu": part.cpu,
+        "memory_mb": round(part.memory_bytes / 1048576) if part.memory_bytes is not None else None,
+        "node": part.node,
+        "ports": list(part.ports),
+        "release_id": part.release_id,
+    }
 
 
 def release_body(release: ReleaseRow) -> dict[str, Any]:

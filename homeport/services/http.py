@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Body, Header, Query, Request, Response
 
-from homeport.identity import Actor, Verb, allowed
+from homeport.identity import Verb, allowed
 from homeport.identity.http import CurrentActor, require
 from homeport.identity.problems import Forbidden
 from homeport.kit.clock import rfc3339
@@ -18,6 +18,7 @@ from homeport.services.jobs import job_body
 from homeport.services.parts import Services
 from homeport.services.requests import Once
 from homeport.services.store import SORTS, ServiceFilter
+from homeport.services.units.problems import InvalidAction
 
 STATUSES = ("running", "stopped", "deploying", "failed")
 JOB_STATUSES = ("queued", "running", "success", "failed", "cancelled")
@@ -42,7 +43,7 @@ def answers(model: Any, status: int = 200) -> dict[str, Any]:
 def router(services: Services) -> APIRouter:
     """All routes, bound to the parts that serve them."""
     routes = APIRouter(tags=["apps"])
-    catalogue, lifecycle, requests = services.catalogue, services.lifecycle, services.requests
+    catalogue, lifecycle, requests, units = services.catalogue, services.lifecycle, services.requests, services.units
 
     @routes.get("/api/services", dependencies=[READ], **answers(schemas.ServicePageOut))
     async def list_services(
@@ -55,10 +56,17 @@ def router(services: Services) -> APIRouter:
         sort: str | None = None,
         order: str | None = None,
         search: str | None = None,
+        kind: Annotated[
+            str | None, Query(alias="type", description="unit, app or endpoint; all when left out.")
+        ] = None,
     ) -> Response:
         """One page of the services, filtered and sorted; asked without parameters, the complete directory too."""
+        if kind == "unit":
+            rows = await units.rows(actor)
+            return reply({"data": rows, "total": len(rows), "page": 1, "per_page": max(len(rows), 1)})
         if not request.query_params:
-            return reply(await catalogue.directory(actor, PER_PAGE))
+            found = await catalogue.directory(actor, PER_PAGE)
+            return reply({**found, "services": [*await units.rows(actor), *found["services"]]})
         wanted = ServiceFilter(
             status=one_of(status, "status", STATUSES),
             customer_id=customer_id,
@@ -78,12 +86,16 @@ def router(services: Services) -> APIRouter:
         idempotency_key: Annotated[str | None, Header()] = None,
     ) -> Response:
         """Create a service and deploy it: from a template, a git repository or an upload. Answers at once."""
+        if wanted.preview and wanted.deploy_method == "ai":
+            return reply(await requests.preview(wanted))
         once = Once.of(actor, idempotency_key, "create", await request.body())
         return reply(await requests.create(actor, wanted, once), 201)
 
     @routes.get("/api/services/{ref}", dependencies=[READ], **answers(schemas.ServiceDetailOut))
     async def get_service(actor: CurrentActor, ref: str) -> Response:
         """One service in full, by id or name. Secrets are masked."""
+        if unit := units.find(actor, ref):
+            return reply(await units.row(unit))
         return reply(await catalogue.detail(actor, ref))
 
     @routes.patch("/api/services/{ref}", dependencies=[DEPLOY], **answers(schemas.ServiceDetailOut))
@@ -97,25 +109,6 @@ def router(services: Services) -> APIRouter:
         await services.finish(lifecycle.delete(actor, ref), f"delete {ref[:80]}")
         return Response(status_code=204)
 
-    async def act(actor: Actor, ref: str, action: Literal["start", "stop", "restart"]) -> Response:
-        # A caller that hangs up does not leave a service between two states.
-        return reply(await services.finish(lifecycle.act(actor, ref, action), f"{action} {ref[:80]}"))
-
-    @routes.post("/api/services/{ref}/start", dependencies=[WRITE], **answers(schemas.ActionOut))
-    async def start_service(actor: CurrentActor, ref: str) -> Response:
-        """Start it; answers with the final status. Fine when it runs already."""
-        return await act(actor, ref, "start")
-
-    @routes.post("/api/services/{ref}/stop", dependencies=[WRITE], **answers(schemas.ActionOut))
-    async def stop_service(actor: CurrentActor, ref: str) -> Response:
-        """Stop it; it stays stopped, also over a restart of the portal."""
-        return await act(actor, ref, "stop")
-
-    @routes.post("/api/services/{ref}/restart", dependencies=[WRITE], **answers(schemas.ActionOut))
-    async def restart_service(actor: CurrentActor, ref: str) -> Response:
-        """Stop and start the live release."""
-        return await act(actor, ref, "restart")
-
     @routes.post("/api/services/{ref}/redeploy", dependencies=[DEPLOY], **answers(schemas.DeployOut))
     async def redeploy_service(
         request: Request,
@@ -125,6 +118,8 @@ def router(services: Services) -> APIRouter:
         idempotency_key: Annotated[str | None, Header()] = None,
     ) -> Response:
         """Deploy the newest version of its source (or a new upload) with the variables as they are now."""
+        if units.find(actor, ref):
+            raise InvalidAction
         once = Once.of(actor, idempotency_key, "redeploy", ref, await request.body())
         return reply(await requests.redeploy(actor, ref, wanted or schemas.Redeploy(), once))
 
@@ -137,6 +132,8 @@ def router(services: Services) -> APIRouter:
         idempotency_key: Annotated[str | None, Header()] = None,
     ) -> Response:
         """Bring an earlier release back: its revision, build, variables, limits and routes together."""
+        if units.find(actor, ref):
+            raise InvalidAction
         once = Once.of(actor, idempotency_key, "rollback", ref, await request.body())
         return reply(await requests.rollback(actor, ref, wanted or schemas.Rollback(), once))
 
@@ -171,12 +168,24 @@ def router(services: Services) -> APIRouter:
         """CPU (cores) and memory of the last minutes, a sample each five seconds."""
         return reply(await catalogue.metrics(actor, ref, whole_number(minutes, "minutes", 60, highest=60)))
 
+    return routes
+
+
+def sources_router(services: Services) -> APIRouter:
+    """What is sent to be deployed, and what a deploy made of it."""
+    routes = APIRouter(tags=["apps"])
+
     @routes.post("/api/uploads", dependencies=[DEPLOY], **answers(schemas.UploadOut, 201))
     async def upload_source(request: Request, actor: CurrentActor) -> Response:
         """Send an archive (.tar, .tar.gz or .zip) as the body; deploy it by its id."""
         row = await services.uploads.receive(actor, request.stream())
         body = {"id": row.id, "size": row.size, "sha256": row.sha256, "expires_at": rfc3339(row.expires_at)}
         return reply(body, 201)
+
+    @routes.get("/api/services/{ref}/containers", dependencies=[READ], **answers(schemas.ContainersOut))
+    async def list_containers(actor: CurrentActor, ref: str) -> Response:
+        """What runs for this service: its containers, or its process."""
+        return reply(await services.catalogue.containers(actor, ref))
 
     return routes
 

@@ -35,7 +35,10 @@ from homeport.services.ports import Ports
 from homeport.services.reactions import Reactions
 from homeport.services.requests import KEYS_KEPT, DeployRequests
 from homeport.services.sources.templates import Templates
+from homeport.services.stacks import Stacks
 from homeport.services.timeline import Timeline
+from homeport.services.unit_door import UnitDoor
+from homeport.services.units import Units
 from homeport.services.uploads import Uploads
 from homeport.settings import Settings
 from homeport.storage import Database, Durable
@@ -59,6 +62,7 @@ class Services:
         bus: Bus,
         driver: ServiceDriver,
         logs: Logs,
+        stacks: Stacks,
         *,
         chance: random.Random,
     ) -> None:
@@ -84,21 +88,23 @@ class Services:
             sampled=self._sampled,
             measured=self._measured,
         )
+        self.stacks = stacks
         confines = Confines(settings)
-        launcher = Launcher(settings, sealer, self.folders, confines)
-        origins = Origins(settings, self.templates, self.folders, confines)
+        launcher = Launcher(settings, sealer, self.folders, confines, stacks)
+        origins = Origins(settings, self.templates, self.folders, confines, stacks)
         self.catalogue = Catalogue(
-            database, settings, sealer, clock, bus, self._live, self._timeline, self._health, self._metrics
-        )
+            database, settings, sealer, clock, bus, self._live, self._timeline, self._health, self._metrics,
+            origins, driver,
+        )  # fmt: skip
         self.lifecycle = Lifecycle(
             database, settings, clock, bus, driver, self.routes, self._live, launcher, self.folders,
-            self.catalogue, self._health, self._metrics,
+            self.catalogue, self._health, self._metrics, stacks,
         )  # fmt: skip
         self._reactions = Reactions(database, clock, self._live, self.catalogue, self.lifecycle)
         ports = Ports(settings.app_port_first, settings.app_port_last, chance)
         steps = DeploySteps(
             database, settings, sealer, clock, driver, self._live, launcher, self.folders, origins, ports,
-            self.job_streams, self.lifecycle, self._health, self._metrics, logs,
+            self.job_streams, self.lifecycle, self._health, self._metrics, logs, stacks,
         )  # fmt: skip
         self.deployments = Deployments(
             database, durable, settings, clock, bus, self._live, self.job_streams, self.catalogue, self._timeline,
@@ -109,6 +115,8 @@ class Services:
             database, settings, sealer, clock, bus, origins, self.catalogue, self.deployments, self._timeline,
             self.routes,
         )  # fmt: skip
+        known = Units(settings.units, own=settings.own_unit, clock=clock, timeout=settings.unit_timeout)
+        self.units = UnitDoor(known, clock, bus)
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def open(self) -> None:
@@ -125,6 +133,7 @@ class Services:
         await self._health.open()
         await self._metrics.open()
         self._keep(self._housekeeping(), "housekeeping")
+        self._keep(self.units.watch(), "watch units")
 
     async def close(self) -> None:
         """What runs goes on running; jobs under way go on at the next start."""
@@ -133,6 +142,7 @@ class Services:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.units.close()
         await self._metrics.close()
         await self._health.close()
         await self._reactions.close()

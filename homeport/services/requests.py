@@ -77,16 +77,19 @@ class DeployRequests:
         """A new service and its first deploy."""
         if replayed := await self._replay(once):
             return replayed
-        await self._origins.check(wanted.deploy_method, wanted.git_url, wanted.git_branch, wanted.template_id)
+        url = wanted.ai_url if wanted.deploy_method == "ai" else wanted.git_url
+        await self._origins.check(wanted.deploy_method, url, wanted.git_branch, wanted.template_id)
         service_id = new_id("svc")
         variables = self._variables(wanted, wanted.name)
         now = self._clock.now()
         service = ServiceRow(
             id=service_id, name=wanted.name, customer_id=actor.customer_id or wanted.customer_id, kind="app",
-            driver="process", deploy_method=wanted.deploy_method,
+            driver=wanted.driver or self._settings.default_driver, deploy_method=wanted.deploy_method,
             template=wanted.template_id if wanted.deploy_method == "template" else None,
             git_url=wanted.git_url if wanted.deploy_method == "git" else None,
-            git_branch=wanted.git_branch if wanted.deploy_method == "git" else None,
+            git_branch=wanted.git_branch if wanted.deploy_method in ("git", "ai") else None,
+            ai_url=wanted.ai_url if wanted.deploy_method == "ai" else None,
+            compose=_text(wanted), dockerfile=wanted.result.dockerfile if wanted.result else None,
             upload_id=wanted.upload_id if wanted.deploy_method == "upload" else None,
             variables=seal(self._sealer, service_id, variables),
             probe=wanted.probe.model_dump(exclude_none=True) if wanted.probe else None,
@@ -95,6 +98,9 @@ class DeployRequests:
             desired="running", status="deploying", health_status="unknown", releases_made=0, changed=False,
             deleting=False, storage_mb=0, created_at=now, updated_at=now,
         )  # fmt: skip
+        await self._origins.admit(service, {name: one.value for name, one in variables.items()})
+        if wanted.name in self._settings.units:
+            raise NameTaken(f"The name {wanted.name!r} is taken by a unit of this machine.")
         try:
             async with self._database.write() as session:
                 if known := await self._remembered(session, once):
@@ -132,7 +138,7 @@ class DeployRequests:
             if wanted.upload_id:
                 await store.get_upload(session, actor.id, wanted.upload_id)
                 service.deploy_method, service.upload_id = "upload", wanted.upload_id
-                service.template = service.git_url = service.git_branch = None
+                service.template = service.git_url = service.git_branch = service.compose = service.ai_url = None
             if service.deploy_method == "template" and service.template:
                 kept = unseal(self._sealer, service.id, service.variables)
                 resolved = self._from_template(
@@ -144,6 +150,12 @@ class DeployRequests:
             self._remember(session, once, 200, body)
         await self._begin(service, job, change)
         return body
+
+    async def preview(self, wanted: CreateService) -> dict[str, Any]:
+        """What an `ai` deploy would run, and why; nothing is created."""
+        await self._origins.check("ai", wanted.ai_url, wanted.git_branch, None)
+        analysis = await self._origins.preview(wanted.ai_url or "", wanted.git_branch, wanted.name)
+        return {"analysis": analysis.to_dict()}
 
     async def rollback(self, actor: Actor, ref: str, wanted: Rollback, once: Once | None) -> dict[str, Any]:
         """An earlier release again: its revision, build, variables, limits and routes together."""
@@ -195,6 +207,9 @@ class DeployRequests:
             "git_url": service.git_url,
             "git_branch": service.git_branch,
             "upload_id": service.upload_id,
+            "compose": service.compose,
+            "dockerfile": service.dockerfile,
+            "ai_url": service.ai_url,
         }
         release = ReleaseRow(
             id=release_id, service_id=service.id, number=service.releases_made, status="building", job_id=job.id,
@@ -202,7 +217,8 @@ class DeployRequests:
             source=earlier.source if earlier else source,
             revision=earlier.revision if earlier else None,
             summary=f"release {earlier.number} again" if earlier else None,
-            plan=earlier.plan if earlier else None,
+            plan=earlier.plan if earlier else None, driver=earlier.driver if earlier else service.driver,
+            compose=earlier.compose if earlier else None, images=earlier.images if earlier else None,
             probe=earlier.probe if earlier else service.probe,
             variables=earlier.variables if earlier else service.variables,
             cpu_limit=earlier.cpu_limit if earlier else service.cpu_limit,
@@ -283,3 +299,9 @@ class DeployRequests:
             row = IdempotencyRow(owner=once.owner, key=once.key, request=once.request, status=status, body=body)
             row.created_at = self._clock.now()
             session.add(row)
+
+
+def _text(wanted: CreateService) -> str | None:
+    if wanted.deploy_method == "compose":
+        return wanted.compose
+    return wanted.result.compose if wanted.deploy_method == "ai" and wanted.result else None

@@ -9,6 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 RESERVED_NAMES = frozenset({"panel", "www", "api", "auth", "traefik", "localhost", "homeport", "portal", "relay"})
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
+SOURCES = {
+    "template": "template_id", "git": "git_url", "upload": "upload_id", "compose": "compose", "ai": "ai_url",
+}  # fmt: skip
+MAX_COMPOSE = 262_144  # characters
 CUSTOMER = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
 
@@ -51,14 +55,26 @@ def _text(value: Any) -> Any:
     return value
 
 
+class AnalysedIn(_In):
+    compose: str = Field(max_length=MAX_COMPOSE)
+    dockerfile: str | None = Field(None, max_length=65_536)
+
+
 class CreateService(_In):
     name: str
-    deploy_method: Literal["template", "git", "upload"]
+    deploy_method: Literal["template", "git", "compose", "ai", "upload"]
+    driver: Literal["auto", "process", "compose", "swarm"] | None = Field(
+        None, description="What runs it; the setting default_driver otherwise."
+    )
     customer_id: str | None = None
     template_id: str | None = Field(None, max_length=64)
     git_url: str | None = Field(None, max_length=2000)
     git_branch: str | None = Field(None, max_length=255)
     upload_id: str | None = Field(None, max_length=64)
+    compose: str | None = Field(None, max_length=MAX_COMPOSE, description="YAML text.")
+    ai_url: str | None = Field(None, max_length=2000)
+    preview: bool = Field(False, description="Of ai: tell what would be deployed, and create nothing.")
+    result: AnalysedIn | None = Field(None, description="Of ai: a preview's document, as you want it.")
     variables: VariablesIn = Field(default_factory=dict)
     resources: ResourcesIn = Field(default_factory=ResourcesIn)
     probe: ProbeIn | None = None
@@ -83,9 +99,11 @@ class CreateService(_In):
 
     @model_validator(mode="after")
     def _source_given(self) -> CreateService:
-        needed = {"template": "template_id", "git": "git_url", "upload": "upload_id"}[self.deploy_method]
+        needed = SOURCES[self.deploy_method]
         if not getattr(self, needed):
             raise ValueError(f"{needed} is needed when deploy_method is {self.deploy_method}")
+        if self.driver == "process" and self.deploy_method in ("compose", "ai"):
+            raise ValueError(f"deploy_method {self.deploy_method} needs containers: driver compose or swarm")
         return self
 
 
@@ -94,6 +112,8 @@ class PatchService(_In):
     resources: ResourcesIn | None = None
     probe: ProbeIn | None = None
     git_branch: str | None = Field(None, max_length=255)
+    compose: str | None = Field(None, max_length=MAX_COMPOSE, description="A new text for a compose service.")
+    driver: Literal["process", "compose", "swarm"] | None = None
 
     _as_text = field_validator("variables", mode="before")(_text)
 
@@ -122,7 +142,8 @@ class ServiceOut(BaseModel):
     name: str
     kind: str
     status: Literal["running", "stopped", "deploying", "failed"]
-    uptime: int | None
+    uptime: str | None = Field(description="`5d 3h 20m`; null unless it runs.")
+    uptime_seconds: int | None
     url: str
     customer_id: str | None
     template: str | None
@@ -179,6 +200,26 @@ class ServiceDetailOut(ServiceOut):
     detection: DetectionOut | None
     probe: ProbeIn | None
     variables_changed: bool
+
+
+class ContainerOut(BaseModel):
+    name: str
+    part: str
+    image: str | None
+    state: str
+    health: str | None
+    started_at: str | None
+    restarts: int
+    exit_code: int | None
+    cpu: float | None
+    memory_mb: int | None
+    node: str | None
+    ports: list[int]
+    release_id: str | None
+
+
+class ContainersOut(BaseModel):
+    data: list[ContainerOut]
 
 
 class ServicePageOut(BaseModel):

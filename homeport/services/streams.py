@@ -9,14 +9,17 @@ from fastapi import APIRouter, Response, WebSocket
 
 from homeport.identity import Identity, Verb
 from homeport.identity.http import CurrentActor, require
+from homeport.identity.sockets import POLICY, Socket
 from homeport.kit.clock import parse_rfc3339
 from homeport.kit.parameters import whole_number
 from homeport.kit.problems import InvalidParameter
 from homeport.services import schemas
 from homeport.services.http import MAX_TAIL, answers, reply
 from homeport.services.parts import Services
+from homeport.services.units.problems import UnknownUnit
 
 DEFAULT_TAIL = 100
+MAX_GREP = 200  # characters
 
 
 def _since(text: str | None) -> datetime | None:
@@ -47,12 +50,18 @@ def router(services: Services, identity: Identity) -> APIRouter:
         actor: CurrentActor,
         ref: str,
         tail: str | None = None,
+        lines: str | None = None,
         since: str | None = None,
+        grep: str | None = None,
         follow: str | None = None,  # noqa: ARG001 - without an upgrade it is the buffered tail, so that curl works
     ) -> Response:
-        """The last lines of the log, oldest first."""
+        """The last lines of the log, oldest first; of a unit's journal, those that contain `grep`."""
+        if unit := services.units.find(actor, ref):
+            journals, number = services.units.units.journals, _tail(tail or lines)
+            found = await journals.tail(unit, lines=number, since=_since(since), grep=(grep or "")[:MAX_GREP])
+            return reply({"logs": [entry.body() for entry in found]})
         service_id = await services.catalogue.service_id(actor, ref)
-        entries = await services.logs.tail(service_id, lines=_tail(tail), since=_since(since))
+        entries = await services.logs.tail(service_id, lines=_tail(tail or lines), since=_since(since))
         return reply({"logs": [orjson.Fragment(entry.json()) for entry in entries]})
 
     @routes.websocket("/api/services/{ref}/logs", dependencies=[require(Verb.SERVICES_READ)])
@@ -61,17 +70,37 @@ def router(services: Services, identity: Identity) -> APIRouter:
         actor: CurrentActor,
         ref: str,
         tail: str | None = None,
+        lines: str | None = None,
         since: str | None = None,
+        grep: str | None = None,
     ) -> None:
         """One JSON entry a message; a viewer that was too slow is told how many lines it missed."""
-        service_id = await services.catalogue.service_id(actor, ref)
-        lines, oldest = _tail(tail), _since(since)
+        wanted, oldest = _tail(tail or lines), _since(since)
+        if unit := services.units.find(actor, ref):
+            async with identity.socket(websocket, actor) as socket:
+                await follow_journal(socket, unit, wanted, oldest, (grep or "")[:MAX_GREP])
+            return
+        try:
+            service_id = await services.units.app(ref, lambda: services.catalogue.service_id(actor, ref))
+        except UnknownUnit as unknown:  # a name: told after the upgrade (seed 000)
+            async with identity.socket(websocket, actor) as socket:
+                await socket.leave(POLICY, unknown.message)
+            return
         async with (
             identity.socket(websocket, actor) as socket,
-            services.logs.follow(service_id, lines=lines, since=oldest) as entries,
+            services.logs.follow(service_id, lines=wanted, since=oldest) as entries,
         ):
             async for entry in entries:
                 await socket.send(entry.text())
+
+    async def follow_journal(socket: Socket, unit: str, lines: int, since: datetime | None, grep: str) -> None:
+        journals = services.units.units.journals
+        async with journals.follow(unit, lines=lines, since=since, grep=grep) as following:
+            async for entry in following:
+                await socket.send(entry.text())
+        ending = following.ending
+        await socket.send(ending.text())
+        await socket.leave(ending.code, ending.reason)
 
     @routes.websocket("/api/jobs/{job_id}/stream", dependencies=[require(Verb.JOBS_READ)])
     async def follow_job(

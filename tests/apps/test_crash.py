@@ -121,7 +121,7 @@ def test_what_ran_is_adopted_and_no_line_of_its_log_is_lost(portal: PortalProces
     with portal.api() as api:
         detail = api.get(f"/api/services/{name}").json()
         assert (detail["status"], detail["restarts"]) == ("running", 0)
-        assert detail["uptime"] >= 1
+        assert detail["uptime_seconds"] >= 1
         time.sleep(0.5)
         entries = api.get(f"/api/services/{name}/logs?tail=10000").json()["logs"]
         numbers = [int(one["message"].split()[1]) for one in entries if one["message"].startswith("line ")]
