@@ -6,9 +6,10 @@ Each may run again after a crash: it begins by accepting or removing what its la
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from homeport.kit.clock import Clock
 from homeport.kit.files import remove_tree
@@ -16,6 +17,7 @@ from homeport.kit.masking import Masker
 from homeport.kit.problems import Problem
 from homeport.kit.sealing import Sealer
 from homeport.services import store
+from homeport.services.analysis.result import AskedVariable
 from homeport.services.drivers import InstanceState, ServiceDriver
 from homeport.services.health import HealthMonitor, Probe, check
 from homeport.services.jobs import JobStreams
@@ -29,7 +31,8 @@ from homeport.services.origin import Origins
 from homeport.services.ports import Ports
 from homeport.services.problems import GateFailed, ReleaseNotFound
 from homeport.services.sources import Plan
-from homeport.services.variables import environment, secret_values, unseal
+from homeport.services.stacks import DRIVERS, Stacks, is_stack
+from homeport.services.variables import Variable, environment, seal, secret_values, unseal
 from homeport.settings import Settings
 from homeport.storage import Database
 
@@ -64,7 +67,7 @@ class DeploySteps:
     def __init__(
         self, database: Database, settings: Settings, sealer: Sealer, clock: Clock, driver: ServiceDriver, live: Live,
         launcher: Launcher, folders: Folders, origins: Origins, ports: Ports, streams: JobStreams,
-        lifecycle: Lifecycle, health: HealthMonitor, metrics: Metrics, logs: Logs,
+        lifecycle: Lifecycle, health: HealthMonitor, metrics: Metrics, logs: Logs, stacks: Stacks,
     ) -> None:  # fmt: skip
         self._database = database
         self._settings = settings
@@ -81,9 +84,15 @@ class DeploySteps:
         self._health = health
         self._metrics = metrics
         self._logs = logs
+        self._stacks = stacks
 
     async def fetch(self, work: Work) -> str | None:
         directory = self._folders.build(work.service.id, work.release.build_id)
+        if work.is_repeat and is_stack(work.release):
+            await self._stacks.require()
+            if missing := await self._stacks.missing_images(work.release):
+                raise ReleaseNotFound(f"Images of this release are gone from the engine: {', '.join(missing)}.")
+            return "images kept from its first deploy"
         if work.is_repeat:
             if not await asyncio.to_thread(directory.is_dir):
                 raise ReleaseNotFound("The build of this release is no longer on disk.")
@@ -97,29 +106,65 @@ class DeploySteps:
         if work.is_repeat and work.release.plan:
             return str(work.release.plan["reason"])
         directory = self._folders.build(work.service.id, work.release.build_id)
-        return await self._origins.detect(directory, self._variables(work))
+        found = await self._origins.stack(work.service, work.release, directory)
+        if found is None:
+            await self._drive(work, "process")
+            return await self._origins.detect(directory, self._variables(work))
+        driver = self._stacks.driver_for(work.service.driver)
+        await self._drive(work, driver, compose=found.text, plan=found.plan())
+        await self._take_variables(work, found.variables)
+        return found.reason
+
+    async def _take_variables(self, work: Work, asked: Sequence[AskedVariable]) -> None:
+        """What the analyser made up joins the service's variables, once: a database keeps its first password."""
+        known = unseal(self._sealer, work.service.id, work.release.variables)
+        new = {
+            one.name: Variable(one.value, secret=one.secret, generated=one.generated)
+            for one in asked
+            if one.value is not None and one.name not in known
+        }
+        if new:
+            sealed = seal(self._sealer, work.service.id, {**known, **new})
+            async with self._database.write() as session:
+                await store.change_release(session, work.release.id, variables=sealed)
+                await store.change_service(session, work.service.id, variables=sealed)
+
+    async def _drive(self, work: Work, driver: str, **values: Any) -> None:
+        """What this release runs on, and from now on the service."""
+        async with self._database.write() as session:
+            await store.change_release(session, work.release.id, driver=driver, **values)
+            await store.change_service(session, work.service.id, driver=driver)
 
     async def plan(self, work: Work) -> str | None:
         """The commands that build and start it, where it will listen, and how it is probed."""
-        if work.is_repeat and work.release.plan:
-            plan = Plan.from_dict(work.release.plan)
+        if is_stack(work.release):
+            stack = self._stacks.read(work.service, work.release, self._variables(work))
+            summary = {"routed": stack.routed, "services": [one.name for one in stack.services], "listens": stack.port}
+            told, stored = stack.reason, {**(work.release.plan or {}), **summary}
+            suggested = self._origins.stack_probe(work.release.source)
         else:
-            directory = self._folders.build(work.service.id, work.release.build_id)
-            plan = await self._origins.plan(directory, self._variables(work))
-        probe = work.release.probe or self._origins.probe(work.release.source, plan)
+            if work.is_repeat and work.release.plan:
+                plan = Plan.from_dict(work.release.plan)
+            else:
+                directory = self._folders.build(work.service.id, work.release.build_id)
+                plan = await self._origins.plan(directory, self._variables(work))
+            told, stored, suggested = plan.reason, plan.to_dict(), self._origins.probe(work.release.source, plan)
+        probe = work.release.probe or suggested
         port = work.release.port
         async with self._database.write() as session:
             if port is None:
                 port = self._ports.pick(await store.ports_in_use(session))
             await store.change_release(
-                session, work.release.id, plan=plan.to_dict(), port=port, probe=Probe.from_dict(probe).to_dict(),
+                session, work.release.id, plan=stored, port=port, probe=Probe.from_dict(probe).to_dict(),
                 routes=[f"{work.service.name}.{self._settings.domain}"],
             )  # fmt: skip
-        return plan.reason
+        return told
 
     async def build(self, work: Work) -> str | None:
         if work.is_repeat:
             return "kept from its first deploy"
+        if is_stack(work.release):
+            return await self._make_images(work)
         plan = Plan.from_dict(work.release.plan or {})
         directory = self._folders.build(work.service.id, work.release.build_id)
         built = await self._origins.build(
@@ -129,19 +174,33 @@ class DeploySteps:
             await store.change_release(session, work.release.id, size_mb=built.size_mb)
         return f"{built.size_mb} MB" if plan.build else "nothing to build"
 
+    async def _make_images(self, work: Work) -> str:
+        await self._stacks.require()
+        stack = self._stacks.read(work.service, work.release, self._variables(work))
+        directory = self._folders.build(work.service.id, work.release.build_id)
+        images = await self._stacks.make_images(
+            work.service.id, work.release.id, stack, directory, self._teller(work, "build")
+        )
+        async with self._database.write() as session:
+            await store.change_release(session, work.release.id, images=images)
+        built = sum(one.build is not None for one in stack.services)
+        return f"{built} images built, {len(images) - built} pulled" if built else f"{len(images)} images ready"
+
     async def start(self, work: Work) -> str | None:
         for folder in (self._folders.data(work.service.id), self._folders.scratch(work.service.id)):
             await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True, exist_ok=True)
         spec = self._launcher.spec(work.service, work.release)
         await self._driver.remove(spec.id)  # an earlier try of this step, cut off by a crash
         self._live.unsee(spec.id)
+        if spec.stack is not None and spec.stack.web.is_stateful:
+            await self._lifecycle.make_way(work.service)
         self._live.saw(await self._driver.start(spec))
         return f"listening on port {spec.port}"
 
     async def gate(self, work: Work) -> str | None:
         """Passes when the new instance is well; fails when it keeps ending or the time is up."""
         spec = self._launcher.spec(work.service, work.release)
-        subject = self._live.subject(work.service.name, spec, self._launcher.probe(work.release))
+        probe = self._launcher.probe(work.release)
         if self._live.observation(spec.id) is None:  # the portal was killed meanwhile
             seen = (await self._driver.observe()).get(spec.id)
             self._live.saw(seen or await self._driver.start(spec))
@@ -152,21 +211,25 @@ class DeploySteps:
             if seen and (seen.state is InstanceState.LOST or seen.restarts >= RESTARTS_AT_GATE):
                 await self._quote_log(work)
                 raise GateFailed(f"The new release keeps ending: {seen.reason or f'exit code {seen.exit_code}'}.")
-            problem = await check(subject)
+            problem = await check(self._live.subject(work.service.name, spec, probe))
             if problem is None:
                 return "healthy"
             await self._clock.sleep(GATE_POLL)
         await self._quote_log(work)
         raise GateFailed(
             f"The new release did not become healthy within {self._settings.gate_timeout} s: {problem}. "
-            f"It must listen on 127.0.0.1 and the port in the variable PORT."
+            + (
+                f"Its service {spec.stack.routed} must listen on port {spec.stack.port}, on all addresses."
+                if spec.stack
+                else "It must listen on 127.0.0.1 and the port in the variable PORT."
+            )
         )
 
     async def _quote_log(self, work: Work) -> None:
         """The last that the new release said, into the job's stream: it usually holds the reason."""
         tell = self._teller(work, "gate")
         for entry in await self._logs.tail(work.service.id, lines=QUOTED):
-            if entry.instance == work.release.id:
+            if entry.instance == work.release.id or is_stack(work.release):
                 tell(f"{entry.stream}: {entry.message}")
 
     async def switch(self, work: Work) -> str | None:
@@ -205,6 +268,8 @@ class DeploySteps:
         broken = [one for one in finished if one.status == "failed"][: self._settings.keep_releases]
         gone = [one for one in finished if one not in kept and one not in broken]
         needed = {one.build_id for one in [*kept, work.release]}
+        if work.release.driver in DRIVERS:
+            await self._stacks.keep_images(work.service.id, needed)
         for build_id in {one.build_id for one in finished} - needed:
             await asyncio.to_thread(remove_tree, self._folders.build(work.service.id, build_id))
         for one in gone:
@@ -220,6 +285,8 @@ class DeploySteps:
         """After a failure before the switch: nothing of the new release runs or stays on disk."""
         await self._driver.remove(work.release.id)
         self._live.unsee(work.release.id)
+        if is_stack(work.release):
+            await self._lifecycle.restore(work.service)
         if not work.is_repeat:
             await asyncio.to_thread(remove_tree, self._folders.build(work.service.id, work.release.id))
 

@@ -65,6 +65,7 @@ class Deployments:
         limits: dict[str, float] = {
             "fetch": settings_limit(self._settings.fetch_timeout),
             "build": settings_limit(self._settings.build_timeout),
+            "start": settings_limit(self._settings.gate_timeout + self._settings.drain_timeout + STEP_LIMIT),
             "gate": settings_limit(self._settings.gate_timeout),
             "retire": settings_limit(self._settings.drain_timeout + self._settings.stop_grace) * 2,
         }
@@ -206,6 +207,8 @@ class Deployments:
             "template": f"from template {source.get('template')}",
             "git": f"from {source.get('git_url')} at {(work.release.revision or '')[:12]}",
             "upload": "from an upload",
+            "compose": "from a compose document",
+            "ai": f"from {source.get('ai_url')} as analysed",
         }[source["deploy_method"]]
         if work.job.type == "rollback":
             told = f"to {(work.release.summary or '').removesuffix(' again')}"

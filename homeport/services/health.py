@@ -56,6 +56,7 @@ class Subject:
     env: Mapping[str, str]
     probe: Probe
     uid: int | None = None
+    host: str = "127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ async def check(subject: Subject) -> str | None:
             if probe.type == "command":
                 return await _command(subject)
             if probe.type == "tcp":
-                _, writer = await asyncio.open_connection("127.0.0.1", subject.port)
+                _, writer = await asyncio.open_connection(subject.host, subject.port)
                 writer.close()
                 return None
             return await _http(subject)
@@ -90,7 +91,7 @@ async def check(subject: Subject) -> str | None:
 
 async def _http(subject: Subject) -> str | None:
     path = subject.probe.path
-    reader, writer = await asyncio.open_connection("127.0.0.1", subject.port, limit=MAX_HEAD)
+    reader, writer = await asyncio.open_connection(subject.host, subject.port, limit=MAX_HEAD)
     try:
         writer.write(
             f"GET {path or '/'} HTTP/1.1\r\nHost: {subject.host_name}\r\nUser-Agent: homeport-probe\r\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from homeport.services.drivers import InstanceSpec, Limits
 from homeport.services.health import Probe
 from homeport.services.models import ReleaseRow, ServiceRow
 from homeport.services.sources import Plan
-from homeport.services.variables import environment, secret_values, unseal
+from homeport.services.stacks import Stacks, is_stack
+from homeport.services.variables import Variable, environment, secret_values, unseal
 from homeport.settings import Settings
 
 # What a person keeps at home that no app of theirs needs, and what only root could read anyway.
@@ -30,6 +32,7 @@ class Folders:
     def __init__(self, data_dir: Path) -> None:
         self.services = data_dir / "services"
         self.uploads = data_dir / "uploads"
+        self.previews = data_dir / "tmp" / "previews"
 
     def service(self, service_id: str) -> Path:
         return self.services / service_id
@@ -74,18 +77,23 @@ class Confines:
 class Launcher:
     """Makes instance specs."""
 
-    def __init__(self, settings: Settings, sealer: Sealer, folders: Folders, confines: Confines) -> None:
+    def __init__(
+        self, settings: Settings, sealer: Sealer, folders: Folders, confines: Confines, stacks: Stacks
+    ) -> None:
         self._settings = settings
         self._sealer = sealer
         self._folders = folders
         self._confines = confines
+        self._stacks = stacks
 
     def spec(self, service: ServiceRow, release: ReleaseRow) -> InstanceSpec:
         """Raises when the release has no plan or port yet."""
         if release.plan is None or release.port is None:
             raise ValueError(f"release {release.id} is not ready to run")
-        plan = Plan.from_dict(release.plan)
         variables = unseal(self._sealer, service.id, release.variables)
+        if is_stack(release):
+            return self._stack_spec(service, release, variables)
+        plan = Plan.from_dict(release.plan)
         directory = self._folders.build(service.id, release.build_id)
         data, scratch = self._folders.data(service.id), self._folders.scratch(service.id)
         env = dict(plan.env) | environment(variables)
@@ -112,6 +120,24 @@ class Launcher:
             restart_delay=timedelta(seconds=1),
             log_limit_mb=self._settings.app_log_mb,
             confinement=self._confines.within(directory, data, scratch),
+        )
+
+    def _stack_spec(self, service: ServiceRow, release: ReleaseRow, variables: Mapping[str, Variable]) -> InstanceSpec:
+        return InstanceSpec(
+            id=release.id,
+            service_id=service.id,
+            argv=(),
+            cwd=self._folders.service(service.id),
+            env={},
+            port=release.port or 0,
+            log_dir=self._folders.logs(service.id),
+            secrets=secret_values(variables),
+            limits=Limits(memory_mb=release.memory_limit_mb, cpu=release.cpu_limit),
+            log_limit_mb=self._settings.app_log_mb,
+            driver=release.driver,
+            stack=self._stacks.read(service, release, environment(variables)),
+            service_name=service.name,
+            revision=release.revision or "",
         )
 
     def probe(self, release: ReleaseRow) -> Probe:

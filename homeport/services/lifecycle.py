@@ -15,9 +15,10 @@ from homeport.kit.bus import Bus
 from homeport.kit.changes import Change
 from homeport.kit.clock import Clock
 from homeport.kit.files import remove_tree
+from homeport.kit.problems import Problem
 from homeport.services import store
 from homeport.services.catalogue import Catalogue
-from homeport.services.drivers import InstanceState, Observation, ServiceDriver
+from homeport.services.drivers import InstanceSpec, InstanceState, Observation, ServiceDriver
 from homeport.services.exposure import Routes
 from homeport.services.health import HealthMonitor, check
 from homeport.services.launch import Folders, Launcher
@@ -25,6 +26,7 @@ from homeport.services.live import Live
 from homeport.services.metrics import Metrics
 from homeport.services.models import ReleaseRow, ServiceRow
 from homeport.services.problems import DeployInProgress, NothingToRun, StartFailed
+from homeport.services.stacks import DRIVERS, Stacks
 from homeport.settings import Settings
 from homeport.storage import Database
 
@@ -40,6 +42,7 @@ class Lifecycle:
     def __init__(
         self, database: Database, settings: Settings, clock: Clock, bus: Bus, driver: ServiceDriver, routes: Routes,
         live: Live, launcher: Launcher, folders: Folders, catalogue: Catalogue, health: HealthMonitor, metrics: Metrics,
+        stacks: Stacks,
     ) -> None:  # fmt: skip
         self._database = database
         self._settings = settings
@@ -53,6 +56,7 @@ class Lifecycle:
         self._catalogue = catalogue
         self._health = health
         self._metrics = metrics
+        self._stacks = stacks
         self._grace = timedelta(seconds=settings.stop_grace)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._task: asyncio.Task[None] | None = None
@@ -71,15 +75,18 @@ class Lifecycle:
         async with self._database.read() as session:
             services = await store.every_service(session)
             releases = await store.live_releases(session)
-        restarts: list[Awaitable[None]] = []
+        restarts: list[Awaitable[None]] = [self._driver.remove(one) for one in self._strays(services)]
         for service in services:
             release = releases.get(service.id)
             if service.deleting:
                 restarts.append(self._finish_delete(service))
             elif service.desired == "running" and release is not None:
-                self._live.point(service.name, self._launcher.spec(service, release), self._launcher.probe(release))
+                spec = self._launcher.spec(service, release)
+                self._live.point(service.name, spec, self._launcher.probe(release))
                 if not self._exists(release.id):
                     restarts.append(self.revive(service, release, "The portal started it again."))
+                elif spec.stack is not None:
+                    restarts.append(self._adopt(spec))
             else:
                 self._live.pause(service.id, service.name, _pause(service))
                 if release is not None and self._exists(release.id):
@@ -92,6 +99,12 @@ class Lifecycle:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await self._driver.close()
+
+    def _strays(self, services: Sequence[ServiceRow]) -> list[str]:
+        """Instances that are no service's live release, and of no deploy under way."""
+        kept = {service.live_release_id for service in services}
+        busy = {service.id for service in services if service.active_job_id or service.deleting}
+        return [one.id for one in self._live.observations() if one.id not in kept and one.service_id not in busy]
 
     def _exists(self, instance_id: str) -> bool:
         seen = self._live.observation(instance_id)
@@ -138,7 +151,7 @@ class Lifecycle:
             await self._driver.stop(release.id, self._grace)
         try:
             self._live.saw(await self._driver.start(spec))
-        except StartFailed as problem:
+        except Problem as problem:
             self._live.pause(service.id, service.name, "failed")
             await self._catalogue.change(
                 service.id, status="failed", error=problem.message, event=(action, "failed", problem.message)
@@ -186,7 +199,10 @@ class Lifecycle:
 
     async def _finish_delete(self, service: ServiceRow) -> None:
         self._live.drop(service.id, service.name)
+        if service.driver in DRIVERS:
+            await self._stacks.require()  # else containers and volumes would stay behind
         await self.remove_instances(service.id, keep=None)
+        await self._driver.purge(service.id)
         await asyncio.to_thread(remove_tree, self._folders.service(service.id))
         async with self._database.write() as session:
             await store.delete_rows(session, ServiceRow, [service.id])
@@ -211,11 +227,35 @@ class Lifecycle:
             self._live.unsee(instance_id)
         return len(others)
 
+    async def _adopt(self, spec: InstanceSpec) -> None:
+        """A stack that runs: its driver learns what to mask, and mends what is missing beside the routed container."""
+        self._live.saw(await self._driver.start(spec))
+
+    async def make_way(self, service: ServiceRow) -> None:
+        """Before a release that writes to the same volumes starts: the live one answers no more, and ends."""
+        async with self._database.read() as session:
+            release = await store.find_live_release(session, service.id)
+        if release is not None and self._exists(release.id):
+            self._live.pause(service.id, service.name, "deploying")
+            await self._routes.drain(release.id, self._settings.drain_timeout)
+            await self._driver.stop(release.id, self._grace)
+
+    async def restore(self, service: ServiceRow) -> None:
+        """After a release that failed: what it shares with the live one is again as the live one has it."""
+        async with self._database.read() as session:
+            current = await store.find_service(session, service.id)
+            release = await store.find_live_release(session, service.id)
+        if current is None or current.deleting or current.desired != "running" or release is None:
+            return
+        spec = self._launcher.spec(current, release)
+        self._live.saw(await self._driver.start(spec))
+        self._live.point(current.name, spec, self._launcher.probe(release))
+
     async def revive(self, service: ServiceRow, release: ReleaseRow, why: str) -> None:
         """Start what should run and does not; `why` is told in the timeline."""
         try:
             self._live.saw(await self._driver.start(self._launcher.spec(service, release)))
-        except StartFailed as problem:
+        except Problem as problem:
             await self._catalogue.change(
                 service.id, status="failed", error=problem.message, event=("start", "failed", problem.message)
             )

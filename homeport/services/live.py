@@ -32,7 +32,16 @@ class Live:
         self._forget(spec.service_id)
         self._serving[spec.service_id] = _Serving(name, spec, probe)
         self._service_of[spec.id] = spec.service_id
-        self._routes.point(name, Target(port=spec.port, instance_id=spec.id), service_id=spec.service_id)
+        self._route(self._serving[spec.service_id])
+
+    def _route(self, serving: _Serving) -> None:
+        spec = serving.spec
+        target = Target(port=spec.port, instance_id=spec.id, host=self._host(spec.id))
+        self._routes.point(serving.name, target, service_id=spec.service_id)
+
+    def _host(self, instance_id: str) -> str:
+        seen = self._seen.get(instance_id)
+        return seen.host if seen else "127.0.0.1"
 
     def pause(self, service_id: str, name: str, status: Pause) -> None:
         """The name is known, and nothing serves it."""
@@ -49,10 +58,19 @@ class Live:
             self._service_of.pop(serving.spec.id, None)
 
     def saw(self, observation: Observation) -> None:
+        """The newest of an instance. One that moved to another machine takes its route along."""
+        moved = self._host(observation.id) != observation.host
         self._seen[observation.id] = observation
+        serving = self._serving.get(self._service_of.get(observation.id, ""))
+        if moved and serving is not None:
+            self._route(serving)
 
     def unsee(self, instance_id: str) -> None:
         self._seen.pop(instance_id, None)
+
+    def observations(self) -> list[Observation]:
+        """Of every instance that a driver has shown."""
+        return list(self._seen.values())
 
     def observation(self, instance_id: str | None) -> Observation | None:
         return self._seen.get(instance_id) if instance_id else None
@@ -83,4 +101,5 @@ class Live:
             env=spec.env,
             probe=probe,
             uid=spec.uid,
+            host=self._host(spec.id),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +12,23 @@ from typing import Any
 
 from homeport.kit.files import remove_tree
 from homeport.kit.guard import OutboundGuard
+from homeport.kit.ids import new_id
+from homeport.services.analysis.result import WRITTEN_DOCKERFILE, Analysis
+from homeport.services.compose import Origin
 from homeport.services.launch import Confines, Folders
-from homeport.services.problems import SourceUnavailable
+from homeport.services.models import ReleaseRow, ServiceRow
+from homeport.services.problems import NothingDetected, SourceUnavailable
 from homeport.services.sources import Plan, Revision, Toolchain, build, detect, discover, make_plan
 from homeport.services.sources.archive import unpack
 from homeport.services.sources.git import GitFetcher
 from homeport.services.sources.templates import Resolved, Templates
+from homeport.services.stacks import (
+    DRIVERS,
+    Stacks,
+    StackSource,
+    nothing_without_docker,
+    written,
+)
 from homeport.settings import Settings
 
 OnLine = Callable[[str], None]
@@ -31,12 +43,15 @@ class Built:
 class Origins:
     """`source` is a release's record: deploy_method, and template, git_url and git_branch, or upload_id."""
 
-    def __init__(self, settings: Settings, templates: Templates, folders: Folders, confines: Confines) -> None:
+    def __init__(
+        self, settings: Settings, templates: Templates, folders: Folders, confines: Confines, stacks: Stacks
+    ) -> None:
         self._settings = settings
         self._templates = templates
         self._folders = folders
         self._confines = confines
         self._git = GitFetcher.from_settings(settings, OutboundGuard(settings.outbound_allow), confines.within)
+        self._stacks = stacks
         self._toolchain: Toolchain | None = None
 
     async def check(self, method: str, git_url: str | None, git_branch: str | None, template_id: str | None) -> None:
@@ -44,7 +59,7 @@ class Origins:
 
         A host that nobody knows is the job's matter: it may be there a minute later.
         """
-        if method == "git":
+        if method in ("git", "ai"):
             with contextlib.suppress(SourceUnavailable):
                 await self._git.admit(git_url or "", git_branch)
         elif method == "template":
@@ -58,12 +73,87 @@ class Origins:
         """A fresh copy in `into`; what an earlier try left there is removed first."""
         await asyncio.to_thread(remove_tree, into)
         await asyncio.to_thread(into.parent.mkdir, parents=True, exist_ok=True)
-        if source["deploy_method"] == "git":
-            return await self._git.fetch(source["git_url"], source["git_branch"], into, on_line)
+        if text := self._text(source):
+            await asyncio.to_thread(into.mkdir)
+            return Revision(hashlib.sha256(text.encode()).hexdigest()[:12], "compose document")
+        if source["deploy_method"] in ("git", "ai"):
+            url = source["git_url"] if source["deploy_method"] == "git" else source["ai_url"]
+            revision = await self._git.fetch(url, source["git_branch"], into, on_line)
+            if source.get("dockerfile"):
+                await asyncio.to_thread((into / WRITTEN_DOCKERFILE).write_text, source["dockerfile"])
+            return revision
         if source["deploy_method"] == "upload":
             archive = self._folders.uploads / source["upload_id"]
             return await unpack(archive, into, limit_mb=self._settings.clone_limit_mb, on_line=on_line)
         return await self._templates.get(source["template"]).copy(into)
+
+    def _text(self, source: Mapping[str, Any]) -> str | None:
+        """The compose text of a source that has nothing else; None for one that is fetched."""
+        if source["deploy_method"] == "compose":
+            return str(source["compose"])
+        if source["deploy_method"] == "template":
+            return self._templates.get(source["template"]).compose
+        return None
+
+    def _port(self, source: Mapping[str, Any]) -> int | None:
+        return self._templates.get(source["template"]).port if source["deploy_method"] == "template" else None
+
+    async def admit(self, service: ServiceRow, variables: Mapping[str, str]) -> None:
+        """Judges a text that is known before the service is: raises ComposeRefused with everything that is wrong."""
+        source = {"deploy_method": service.deploy_method, "template": service.template, "compose": service.compose}
+        text = self._text(source) or service.compose
+        if text:
+            origin = Origin.TENANT if service.deploy_method in ("compose", "template") else Origin.CLONE
+            await asyncio.to_thread(self._stacks.judge, text, origin, service, variables, self._port(source))
+
+    async def stack(self, service: ServiceRow, release: ReleaseRow, folder: Path) -> StackSource | None:
+        """What runs as containers, and why; None for what runs as processes.
+
+        Raises NothingDetected, EngineUnavailable.
+        """
+        source = release.source
+        if text := self._text(source):
+            return written(text, self._port(source))
+        if source["deploy_method"] == "ai":
+            if source.get("compose"):
+                return StackSource(source["compose"], "The document that you looked over.", Origin.CLONE)
+            await self._stacks.require()
+            return await self.analysed(folder, service.name)
+        if service.driver == "process":
+            return None
+        found = await self._stacks.find(folder)
+        if service.driver in DRIVERS:
+            return found or await self.analysed(folder, service.name)
+        if found is None or await self._stacks.available():
+            return found
+        try:
+            await asyncio.to_thread(detect, folder, {})
+        except NothingDetected:
+            raise nothing_without_docker(found) from None
+        return None
+
+    async def analysed(self, folder: Path, name: str) -> StackSource:
+        """What the analyser makes of a source: its document, and the Dockerfile that it wrote into the folder."""
+        analysis = await self._analyse(folder, name)
+        if analysis.dockerfile:
+            await asyncio.to_thread((folder / WRITTEN_DOCKERFILE).write_text, analysis.dockerfile)
+        reason = " ".join(f"{one.what} ({one.because})." for one in analysis.findings[:5])
+        return StackSource(analysis.compose, reason or "Analysed.", Origin.CLONE, variables=analysis.variables)
+
+    async def preview(self, url: str, branch: str | None, name: str) -> Analysis:
+        """Fetch, analyse and forget: what an `ai` deploy would run. Raises what fetching raises."""
+        folder = self._folders.previews / new_id("pre")
+        await asyncio.to_thread(folder.parent.mkdir, mode=0o700, parents=True, exist_ok=True)
+        try:
+            await self._git.fetch(url, branch, folder, lambda _: None)
+            return await self._analyse(folder, name)
+        finally:
+            await asyncio.to_thread(remove_tree, folder)
+
+    async def _analyse(self, folder: Path, name: str) -> Analysis:
+        from homeport.services.analysis import analyse  # its rules are read when somebody first asks
+
+        return await asyncio.to_thread(analyse, folder, name=name)
 
     async def detect(self, directory: Path, variables: Mapping[str, str]) -> str:
         """One sentence: what it is, and how that is known."""
@@ -79,6 +169,12 @@ class Origins:
         if source["deploy_method"] == "template" and (own := self._templates.get(source["template"]).probe()):
             return own
         return {"type": plan.probe.type, "path": plan.probe.path, "command": list(plan.probe.argv)}
+
+    def stack_probe(self, source: Mapping[str, Any]) -> dict[str, Any]:
+        """The template's own, else: any answer below 500."""
+        if source["deploy_method"] == "template" and (own := self._templates.get(source["template"]).probe()):
+            return own
+        return {"type": "http"}
 
     async def build(
         self, plan: Plan, service_id: str, directory: Path, variables: Mapping[str, str], on_line: OnLine

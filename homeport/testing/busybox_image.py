@@ -12,20 +12,28 @@ from pathlib import Path
 
 APPLETS = (
     "sh", "sleep", "httpd", "cat", "echo", "id", "kill", "ls", "mkdir", "nslookup", "true", "false", "wget", "env",
+    "head",
 )  # fmt: skip
 
 
 def busybox_archive(
-    *tags: str, files: Mapping[str, str] | None = None, cmd: Sequence[str] = ("sleep", "1000")
-) -> bytes:
-    """The same bytes, and so the same image id, for the same arguments. `files` maps paths to their text."""
+    *tags: str, files: Mapping[str, str] | None = None, cmd: Sequence[str] = ("sleep", "1000"),
+    tree: Mapping[str, Path] | None = None, owned: Mapping[str, int] | None = None,
+) -> bytes:  # fmt: skip
+    """The same bytes, and so the same image id, for the same arguments. `files` maps paths to their text, `tree` to
+    files of this machine; `owned` names folders of a user other than root."""
     program = shutil.which("busybox")
     if program is None:
         raise FileNotFoundError("busybox is not installed: apt-get install busybox-static")
     layer = _tar(
-        {"bin/busybox": Path(program).read_bytes(), **{path: text.encode() for path, text in (files or {}).items()}},
+        {
+            "bin/busybox": Path(program).read_bytes(),
+            **{path: text.encode() for path, text in (files or {}).items()},
+            **{path: source.read_bytes() for path, source in (tree or {}).items()},
+        },
         links={f"bin/{applet}": "busybox" for applet in APPLETS},
         folders=("bin", "tmp", "etc", "data", "dev", "proc", "sys"),
+        owned=owned,
     )
     config = json.dumps(
         {
@@ -51,12 +59,16 @@ def image_id(archive: bytes) -> str:
     return "sha256:" + config.removesuffix(".json")
 
 
-def _tar(files: Mapping[str, bytes], links: Mapping[str, str] | None = None, folders: Sequence[str] = ()) -> bytes:
+def _tar(
+    files: Mapping[str, bytes], links: Mapping[str, str] | None = None, folders: Sequence[str] = (),
+    owned: Mapping[str, int] | None = None,
+) -> bytes:  # fmt: skip
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for path in folders:
             entry = tarfile.TarInfo(path)
             entry.type, entry.mode = tarfile.DIRTYPE, 0o1777 if path in {"tmp", "data"} else 0o755
+            entry.uid = entry.gid = (owned or {}).get(path, 0)
             tar.addfile(entry)
         for path, data in files.items():
             entry = tarfile.TarInfo(path)

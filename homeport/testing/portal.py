@@ -35,7 +35,12 @@ class PortalProcess:
         self.base_url = ""
         self.port = 0
         first_port = 20000 + secrets.randbelow(98) * 100  # so that portals of one machine seldom meet
-        given = {"app_port_first": first_port, "app_port_last": first_port + 199, **(settings or {})}
+        given = {
+            "app_port_first": first_port,
+            "app_port_last": first_port + 199,
+            "docker_host": "",  # an engine is a test's own affair
+            **(settings or {}),
+        }
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("HOMEPORT_")}
         self.environment = {
             **inherited,

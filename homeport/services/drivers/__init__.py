@@ -44,6 +44,7 @@ class InstanceSpec:
     log_limit_mb: int = 10
     confinement: Confinement | None = None  # which files it may reach; None: all that its user may
     uid: int | None = None  # run as this user (and group) where the portal may; None keeps the portal's
+    driver: str = "process"  # which of several drivers runs it
     stack: Stack | None = None  # containers, with pinned images; `argv` and `cwd` mean nothing then
     service_name: str = ""  # for people who look with the engine's own tools
     revision: str = ""

@@ -1,0 +1,173 @@
+"""Stacks on a real Docker Engine, through a real portal: three services, one of them PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from homeport.testing.docker import DockerEngine, docker_is_installed
+from homeport.testing.portal import PortalProcess
+from homeport.testing.three_services import COMPOSE, IMAGE, three_services_archive
+
+SETTINGS: dict[str, object] = {"gate_timeout": 30, "stop_grace": 3, "drain_timeout": 5, "outbound_allow": "127.0.0.0/8"}
+VARIABLES = {"DB_PASSWORD": "not-so-secret-7", "GREETING": "one"}
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[DockerEngine]:
+    if not docker_is_installed():
+        pytest.skip("an engine of its own needs root and the Debian packages docker.io and iptables")
+    with DockerEngine() as engine:
+        engine.api.post("/images/load", content=three_services_archive()).raise_for_status()
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def portal(engine: DockerEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PortalProcess]:
+    folder = tmp_path_factory.mktemp("portal")
+    with PortalProcess(folder, {**SETTINGS, "docker_host": engine.url}) as portal:
+        yield portal
+
+
+def deploy(portal: PortalProcess, name: str, **body: Any) -> dict[str, Any]:
+    """Create a compose service and wait until it is live."""
+    given = {"name": name, "deploy_method": "compose", "compose": COMPOSE, "variables": VARIABLES, **body}
+    with portal.api() as api:
+        answer = api.post("/api/services", json=given)
+        assert answer.status_code == 201, answer.text
+        made: dict[str, Any] = answer.json()
+    ended = portal.wait(made["deploy_job_id"], seconds=90)
+    assert ended["status"] == "success", ended
+    return made
+
+
+def containers(engine: DockerEngine, service_id: str) -> dict[str, str]:
+    """Part -> container id, of what exists for one service."""
+    found = engine.get("/containers/json", all="true", filters=f'{{"label":["homeport.service={service_id}"]}}')
+    return {one["Labels"]["homeport.part"]: one["Id"] for one in found}
+
+
+def volumes(engine: DockerEngine, service_id: str) -> list[str]:
+    found = engine.get("/volumes", filters=f'{{"label":["homeport.service={service_id}"]}}')["Volumes"]
+    return [one["Name"] for one in found or []]
+
+
+def visit(portal: PortalProcess, name: str) -> str:
+    return portal.fetch(name, "/cgi-bin/visit").text.strip()
+
+
+def change(portal: PortalProcess, name: str, action: str, **variables: str) -> dict[str, Any]:
+    with portal.api() as api:
+        if variables:
+            api.patch(f"/api/services/{name}", json={"variables": variables}).raise_for_status()
+        answer = api.post(f"/api/services/{name}/{action}")
+        assert answer.status_code == 200, answer.text
+    return dict(portal.wait(answer.json()["deploy_job_id"], seconds=90))
+
+
+def test_a_compose_stack_with_a_database_keeps_its_data_over_redeploy_and_rollback(
+    portal: PortalProcess, engine: DockerEngine
+) -> None:  # A05, A10, A02
+    made = deploy(portal, "shop")
+    assert made["status"] == "deploying"
+    assert visit(portal, "shop") == "one 1"
+    before = containers(engine, made["id"])
+    assert set(before) == {"db", "worker", "web"}
+
+    assert change(portal, "shop", "redeploy", GREETING="two")["status"] == "success"
+    assert visit(portal, "shop") == "two 2"
+    after = containers(engine, made["id"])
+    assert (after["db"], after["worker"]) == (before["db"], before["worker"])  # unchanged: not recreated
+    assert after["web"] != before["web"]
+
+    assert change(portal, "shop", "rollback")["status"] == "success"
+    assert visit(portal, "shop") == "one 3"
+
+    with portal.api() as api:
+        detail = api.get("/api/services/shop").json()
+        assert detail["compose"] == COMPOSE
+        assert detail["deploy_method"] == "compose"
+        assert detail["driver"] == "compose"
+        assert detail["variables"]["GREETING"] == "one"
+        assert "not-so-secret-7" not in api.get("/api/services/shop").text
+        parts = api.get("/api/services/shop/containers").json()["data"]
+    assert parts[0]["part"] == "web"
+    assert {one["state"] for one in parts} == {"running"}
+
+
+def test_a_delete_leaves_no_container_volume_network_or_image_tag_behind(
+    portal: PortalProcess, engine: DockerEngine
+) -> None:  # A11
+    made = deploy(portal, "gone")
+    assert volumes(engine, made["id"])
+    with portal.api() as api:
+        assert api.delete("/api/services/gone").status_code == 204
+        assert api.get(f"/api/services/{made['id']}").status_code == 404
+    assert containers(engine, made["id"]) == {}
+    assert volumes(engine, made["id"]) == []
+    networks = engine.get("/networks", filters=f'{{"label":["homeport.service={made["id"]}"]}}')
+    assert networks == []
+    tags = [tag for image in engine.get("/images/json") for tag in image["RepoTags"] or []]
+    assert not [tag for tag in tags if made["id"].lower() in tag.lower()]
+    assert IMAGE in tags  # not ours to remove
+
+
+def test_stop_ends_the_whole_stack_and_start_brings_it_back(portal: PortalProcess, engine: DockerEngine) -> None:
+    made = deploy(portal, "pause")
+    assert visit(portal, "pause") == "one 1"
+    with portal.api() as api:
+        assert api.post("/api/services/pause/stop").json()["status"] == "stopped"
+        running = engine.get("/containers/json", filters=f'{{"label":["homeport.service={made["id"]}"]}}')
+        assert running == []
+        assert api.post("/api/services/pause/start").json()["status"] == "running"
+    assert visit(portal, "pause") == "one 2"
+    with portal.api() as api:
+        assert api.delete("/api/services/pause").status_code == 204
+
+
+def test_every_violation_is_named_before_anything_exists(portal: PortalProcess) -> None:  # A05
+    bad = "services:\n  a:\n    image: x\n    privileged: true\n    volumes: ['/:/host']\n    pid: host\n"
+    with portal.api() as api:
+        answer = api.post("/api/services", json={"name": "bad", "deploy_method": "compose", "compose": bad})
+        assert answer.status_code == 422
+        paths = {one["path"] for one in answer.json()["details"]["violations"]}
+        assert api.get("/api/services/bad").status_code == 404
+    assert {"services.a.privileged", "services.a.pid"} <= paths
+    assert len(paths) == 3
+
+
+def test_a_release_that_does_not_answer_leaves_the_live_one_and_its_database_alone(
+    portal: PortalProcess, engine: DockerEngine
+) -> None:
+    made = deploy(portal, "steady")
+    assert visit(portal, "steady") == "one 1"
+    broken = COMPOSE.replace('["httpd", "-f", "-p", "8080", "-h", "/www"]', '["sh", "-c", "exit 3"]')
+    with portal.api() as api:
+        api.patch("/api/services/steady", json={"compose": broken}).raise_for_status()
+        job = api.post("/api/services/steady/redeploy").json()["deploy_job_id"]
+    ended = portal.wait(job, seconds=90)
+    assert ended["status"] == "failed"
+    assert visit(portal, "steady") == "one 2"
+    assert set(containers(engine, made["id"])) == {"db", "worker", "web"}
+
+
+def test_logs_of_all_parts_are_read_together(portal: PortalProcess) -> None:  # A12
+    deploy(portal, "talk")
+    with portal.api() as api:
+        lines = api.get("/api/services/talk/logs?tail=200").json()["logs"]
+    assert {"db", "worker"} <= {one["container"] for one in lines}
+    assert any("ready to accept connections" in one["message"] for one in lines)
+    assert not any("not-so-secret-7" in one["message"] for one in lines)
+
+
+def test_a_killed_portal_finds_its_stack_again(portal: PortalProcess, engine: DockerEngine) -> None:
+    made = deploy(portal, "again")
+    before = containers(engine, made["id"])
+    portal.kill()
+    portal.start()
+    assert visit(portal, "again") == "one 1"
+    assert containers(engine, made["id"]) == before
+    with portal.api() as api:
+        assert api.get("/api/services/again").json()["status"] == "running"

@@ -1,0 +1,55 @@
+"""What is a stack, and where its requests go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from homeport.services.compose import Origin
+from homeport.services.docker import Engine, Images
+from homeport.services.stacks import Stacks, exposed_port
+from homeport.settings import Settings
+
+
+@pytest.fixture
+def stacks(tmp_path: Path) -> Stacks:
+    engine = Engine("unix:///nowhere.sock")
+    return Stacks(Settings(data_dir=tmp_path), engine, Images(engine, "p1", None))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "port"),
+    [
+        ("FROM a\nEXPOSE 3000\n", 3000),
+        ("FROM a\nexpose 3000/tcp 4000\n", 3000),
+        ("FROM a AS build\nEXPOSE 1\nFROM b\nEXPOSE 8000\n", 8000),
+        ("FROM a\nEXPOSE $PORT\n", None),
+        ("FROM a\nEXPOSE 99999\n", None),
+        ("FROM a\n", None),
+    ],
+)
+def test_the_port_is_the_first_that_the_last_stage_exposes(dockerfile: str, port: int | None) -> None:
+    assert exposed_port(dockerfile) == port
+
+
+async def test_a_compose_file_comes_before_a_dockerfile(stacks: Stacks, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nEXPOSE 3000\n")
+    found = await stacks.find(tmp_path)
+    assert found is not None
+    assert found.origin is Origin.CLONE
+    assert found.all_variables == "web"
+    assert "3000" in found.reason
+    (tmp_path / "docker-compose.yml").write_text("services: {}\n")
+    found = await stacks.find(tmp_path)
+    assert found is not None
+    assert found.text == "services: {}\n"
+
+
+async def test_a_folder_with_neither_is_no_stack(stacks: Stacks, tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text("")
+    assert await stacks.find(tmp_path) is None
+
+
+async def test_without_an_engine_nothing_is_available(stacks: Stacks) -> None:
+    assert not await stacks.available()
