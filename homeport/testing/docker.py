@@ -102,6 +102,8 @@ class DockerEngine:
         """End dockerd without a word, as a crash would. Containers go on; `start` finds them."""
         self._end(signal.SIGKILL)
         (self.folder / "pid").unlink(missing_ok=True)
+        # containerd ends with it. Where nobody buries the dead its pid stays, and would be taken for a living one.
+        (self.folder / "exec/containerd/containerd.pid").unlink(missing_ok=True)
 
     def halt(self) -> None:
         """Stop dockerd in order, as an update of the package would; containers stop with it."""
@@ -127,6 +129,13 @@ class DockerEngine:
             self._bridge = None
         self.api.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def load(self, archive: bytes) -> None:
+        """Take in an image's archive, as `homeport.testing.busybox_image` makes one; the same twice is quick."""
+        answer = self.api.post("/images/load", params={"quiet": "true"}, content=archive)
+        answer.raise_for_status()
+        if '"error"' in answer.text:
+            raise RuntimeError(f"the image could not be loaded: {answer.text[-500:]}")
 
     def get(self, path: str, **query: str) -> Any:
         """A GET of the engine's API, decoded."""
