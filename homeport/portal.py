@@ -23,6 +23,7 @@ from homeport.kit.files import atomic_write
 from homeport.kit.sealing import Sealer
 from homeport.relay import Authority, Handler, Ingress, TlsHandler
 from homeport.services import actions_http, streams
+from homeport.services import domains_http
 from homeport.services import http as services_http
 from homeport.services.docker import Engine, Images
 from homeport.services.drivers import ServiceDriver
@@ -71,7 +72,7 @@ class Portal:
             holdings=holdings,
         )
         self.feed = LiveFeed(self.bus)
-        self.authority = Authority(data / "ca", self.clock, domain=settings.domain, known=self._has_app)
+        self.authority = Authority(data / "ca", self.clock, domain=settings.domain, known=self._has_app, foreign=self._has_domain)
         self.services: Services | None = None
 
     async def prepare(self) -> str | None:
@@ -138,7 +139,8 @@ class Portal:
         below = f".{settings.domain}"
 
         def find(name: str | None) -> Handler | None:
-            return app_handler if name is not None and name.lower().endswith(below) else portal_handler
+            is_app = name is not None and (name.lower().endswith(below) or self._has_domain(name))
+            return app_handler if is_app else portal_handler
 
         ingress = Ingress(find)
         stack.push_async_callback(proxy.close, 2.0)
@@ -148,6 +150,9 @@ class Portal:
 
     def _has_app(self, label: str) -> bool:
         return self.services is not None and self.services.routes.find(label.partition(".")[0]) is not None
+
+    def _has_domain(self, name: str) -> bool:
+        return self.services is not None and self.services.routes.app_at(name) is not None
 
 
 def application(portal: Portal, services: Services) -> FastAPI:
@@ -164,6 +169,7 @@ def application(portal: Portal, services: Services) -> FastAPI:
             services_http.sources_router(services),
             services_http.jobs_router(services),
             services_http.templates_router(services),
+            domains_http.router(services),
             streams.router(services, portal.identity),
             about.routes(place),
             live.routes(portal.feed, portal.identity),

@@ -41,6 +41,9 @@ class Settings(BaseModel):
         (),
         description="Networks (CIDR) that users may make the portal connect to although they are private or loopback.",
     )
+    dns_servers: tuple[str, ...] = Field(
+        (), description="Name servers (address or address:port) to ask for proofs of domains; empty: this machine's."
+    )
     git_allow_http: bool = Field(False, description="Also accept http:// repositories; https:// only otherwise.")
     clone_limit_mb: int = Field(500, ge=1, description="Largest clone or unpacked upload.")
     upload_limit_mb: int = Field(200, ge=1, description="Largest uploaded archive.")
@@ -79,7 +82,7 @@ class Settings(BaseModel):
     ai_key: SecretStr = Field(SecretStr(""), description="Key for that model.")
     ai_model: str = Field("", description="Name of that model.")
 
-    @field_validator("outbound_allow", "units", mode="before")
+    @field_validator("outbound_allow", "units", "dns_servers", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

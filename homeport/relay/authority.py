@@ -51,8 +51,9 @@ class Authority:
 
     `domain` is the portal's host name: a leaf is minted for it, and for names one label below it. `known` says of such
     a name whether something lives there: its leaf is always minted. Other names below the domain get one too (their
-    404 page should not look like an attack), but only so many a second, and then the base leaf. `addresses` are further
-    addresses that people type, beside 127.0.0.1 and ::1.
+    404 page should not look like an attack), but only so many a second, and then the base leaf. `foreign` says of any
+    other name whether it is an app's own domain: it has a leaf, too, which whoever trusts the CA accepts. `addresses`
+    are further addresses that people type, beside 127.0.0.1 and ::1.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Authority:
         *,
         domain: str = "localhost",
         known: Callable[[str], bool] = lambda _: False,
+        foreign: Callable[[str], bool] = lambda _: False,
         addresses: Iterable[str] = (),
         cached: int = 512,
     ) -> None:
@@ -71,6 +73,7 @@ class Authority:
         self._clock = clock
         self._domain = domain.lower()
         self._known = known
+        self._foreign = foreign
         self._addresses = tuple(dict.fromkeys(ipaddress.ip_address(each) for each in ("127.0.0.1", "::1", *addresses)))
         self._cached = cached
         self._leaves: OrderedDict[str, _Leaf] = OrderedDict()
@@ -110,11 +113,13 @@ class Authority:
         Minting takes about a millisecond, so it happens here, on the event loop.
         """
         key = name.lower().removesuffix(".") if name else ""
+        is_foreign = False
         if key == self._domain or not self._below(key):
-            key = ""
+            is_foreign = bool(key) and key != self._domain and self._foreign(key)
+            key = key if is_foreign else ""
         leaf = self._leaves.get(key)
         if leaf is None or self._clock.now() >= leaf.renew_at:
-            if key and not self._known(key) and not self._take_stranger():
+            if key and not is_foreign and not self._known(key) and not self._take_stranger():
                 return self.context_for(None)
             leaf = self._mint(key)
             self._leaves[key] = leaf

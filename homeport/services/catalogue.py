@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from homeport.identity import Actor
+from homeport.identity import Actor, customer_name
 from homeport.kit.bus import Bus
 from homeport.kit.changes import Change
 from homeport.kit.clock import Clock, rfc3339
@@ -15,6 +15,7 @@ from homeport.kit.durations import spell
 from homeport.kit.masking import MASK
 from homeport.kit.sealing import Sealer
 from homeport.services import store
+from homeport.services.domain_names import domain_body
 from homeport.services.drivers import InstanceState, Part, ServiceDriver
 from homeport.services.health import Health, HealthMonitor, Probe
 from homeport.services.live import Live
@@ -22,6 +23,7 @@ from homeport.services.metrics import Metrics
 from homeport.services.models import ReleaseRow, ServiceRow
 from homeport.services.origin import Origins
 from homeport.services.problems import ServiceNotFound
+from homeport.services.quota import admit_limits
 from homeport.services.schemas import PatchService
 from homeport.services.sources import Plan
 from homeport.services.sources.address import check_branch
@@ -150,6 +152,8 @@ class Catalogue:
             release = (await store.releases_by_id(session, [service.live_release_id or ""])).get(
                 service.live_release_id or ""
             )
+            customer = await customer_name(session, service.customer_id)
+            domains = await store.domains_of(session, service.id)
         row = self.row(service)
         seen = self._live.observation(service.live_release_id)
         health = self._health.of(service.id) if row["uptime"] is not None else Health()
@@ -160,10 +164,10 @@ class Catalogue:
                 "cpu_limit": service.cpu_limit,
                 "storage_mb": service.storage_mb,
             },
-            "customer_name": None,
+            "customer_name": customer,
             "compose": release.compose if release else service.compose,
             "variables": masked(unseal(self._sealer, service.id, service.variables)),
-            "custom_domains": [],
+            "custom_domains": [domain_body(domain) for domain in domains],
             "health": {
                 "status": health.status,
                 "last_check": rfc3339(health.last_check) if health.last_check else None,
@@ -252,6 +256,9 @@ class Catalogue:
                 values["probe"] = patch.probe.model_dump(exclude_none=True)
             if patch.resources is not None:
                 values |= patch.resources.model_dump(exclude_none=True)
+                await admit_limits(
+                    session, service, cpu=patch.resources.cpu_limit, memory_mb=patch.resources.memory_limit_mb
+                )
             if patch.git_branch is not None and service.deploy_method in ("git", "ai"):
                 values["git_branch"] = patch.git_branch
             if patch.compose is not None and service.deploy_method in ("compose", "ai"):

@@ -66,6 +66,7 @@ class Routes:
         self._traffic: dict[str, Traffic] = {}
         self._in_flight: dict[str, _InFlight] = {}
         self._closers: list[Callable[[str], None]] = []
+        self._aliases: dict[str, str] = {}
 
     def point(self, name: str, target: Target, *, service_id: str) -> None:
         """Requests for `name` go to `target` from now on."""
@@ -81,9 +82,23 @@ class Routes:
         self._traffic.setdefault(name, Traffic())
 
     def drop(self, name: str) -> None:
-        """`name` is unknown from now on: a 404."""
-        self._routes.pop(name.lower(), None)
-        self._traffic.pop(name.lower(), None)
+        """`name` and its own domains are unknown from now on: a 404."""
+        name = name.lower()
+        self._routes.pop(name, None)
+        self._traffic.pop(name, None)
+        self._aliases = {domain: app for domain, app in self._aliases.items() if app != name}
+
+    def alias(self, domain: str, name: str) -> None:
+        """The host `domain` is the app called `name` from now on, whatever that name leads to."""
+        self._aliases[domain.lower()] = name.lower()
+
+    def unalias(self, domain: str) -> None:
+        """`domain` is none of ours from now on."""
+        self._aliases.pop(domain.lower(), None)
+
+    def app_at(self, host: str) -> str | None:
+        """The app whose own domain `host` is."""
+        return self._aliases.get(host) or self._aliases.get(host.lower().removesuffix("."))
 
     def find(self, name: str) -> Route | None:
         return self._routes.get(name) or self._routes.get(name.lower())

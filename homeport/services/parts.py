@@ -15,11 +15,14 @@ from homeport.kit import confinement
 from homeport.kit.bus import Bus
 from homeport.kit.changes import Change
 from homeport.kit.clock import Clock, rfc3339
+from homeport.kit.guard import OutboundGuard
 from homeport.kit.sealing import Sealer
 from homeport.services import store
 from homeport.services.catalogue import Catalogue, Page
 from homeport.services.deploy_steps import DeploySteps
 from homeport.services.deployments import Deployments
+from homeport.services.domain_proofs import Proofs, txt_resolver
+from homeport.services.domains import Domains
 from homeport.services.drivers import ServiceDriver
 from homeport.services.exposure import Routes
 from homeport.services.health import Health, HealthMonitor
@@ -117,6 +120,9 @@ class Services:
         )  # fmt: skip
         known = Units(settings.units, own=settings.own_unit, clock=clock, timeout=settings.unit_timeout)
         self.units = UnitDoor(known, clock, bus)
+        guard = OutboundGuard(settings.outbound_allow)
+        proofs = Proofs(txt_resolver(settings.dns_servers), guard)
+        self.domains = Domains(database, clock, settings.domain, self.routes, self.catalogue, proofs)
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def open(self) -> None:
@@ -128,6 +134,7 @@ class Services:
         await self.job_streams.open()
         await self.lifecycle.open(self._reactions.observed)
         await self._reactions.open()
+        await self.domains.open()
         await self._durable.open([self.deployments.workflow()])
         self._keep(self.deployments.resume(), "resume jobs")
         await self._health.open()

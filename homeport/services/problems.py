@@ -91,6 +91,23 @@ class GateFailed(Problem):
     status = 502
 
 
+class DomainNotFound(NotFound):
+    code = "domain_not_found"
+
+
+class DomainTaken(Conflict):
+    """Another service has proven that the domain is its own."""
+
+    code = "domain_taken"
+
+
+class DomainNotProven(Problem):
+    """Neither proof was found; `details` says of `dns` and of `http` what was found instead."""
+
+    code = "domain_not_proven"
+    status = 422
+
+
 class QuotaExceeded(Problem):
     """A limit of the customer's plan; `details` has `quota` (its name), `limit`, `used` and `wanted`."""
 

@@ -26,6 +26,7 @@ from homeport.services.jobs import publish_job
 from homeport.services.models import IdempotencyRow, JobRow, ReleaseRow, ServiceRow
 from homeport.services.origin import Origins
 from homeport.services.problems import DeployInProgress, IdempotencyConflict, NameTaken, ReleaseNotFound
+from homeport.services.quota import admit, admit_limits
 from homeport.services.schemas import CreateService, Redeploy, Rollback
 from homeport.services.timeline import Timeline
 from homeport.services.variables import Variable, changed, seal, unseal
@@ -109,6 +110,7 @@ class DeployRequests:
                     raise NameTaken(f"The name {wanted.name!r} is taken; a name belongs to one service.")
                 if wanted.deploy_method == "upload":
                     await store.get_upload(session, actor.id, wanted.upload_id or "")
+                await admit(session, service)
                 session.add(service)
                 await session.flush()
                 job, change = await self._job(session, actor, service, "deploy")
@@ -145,6 +147,7 @@ class DeployRequests:
                     service.template, service.name, {name: one.value for name, one in kept.items()}, kept
                 )
                 service.variables = seal(self._sealer, service.id, resolved)
+            await admit(session, service)
             job, change = await self._job(session, actor, service, "redeploy")
             body = self._reply(service, job, "redeploy", "The newest version is being deployed")
             self._remember(session, once, 200, body)
@@ -175,6 +178,8 @@ class DeployRequests:
                     if wanted.release is None
                     else f"{service.name} has no kept release {wanted.release} to return to."
                 )
+            await admit(session, service)
+            await admit_limits(session, service, cpu=usable[0].cpu_limit, memory_mb=usable[0].memory_limit_mb)
             job, change = await self._job(session, actor, service, "rollback", earlier=usable[0])
             body = self._reply(service, job, "rollback", f"Release {usable[0].number} is being brought back")
             self._remember(session, once, 200, body)

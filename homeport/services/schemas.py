@@ -184,12 +184,51 @@ class DetectionOut(BaseModel):
     start: str
 
 
+class CustomDomainOut(BaseModel):
+    domain: str
+    status: Literal["pending", "verified"]
+    verified_at: str | None
+
+
+class DomainIn(_In):
+    domain: str = Field(max_length=253)
+
+
+class DnsProofOut(BaseModel):
+    """The record that proves it."""
+
+    name: str
+    type: str
+    value: str
+
+
+class HttpProofOut(BaseModel):
+    """Or what http://<domain><path> has to answer."""
+
+    path: str
+    value: str
+
+
+class DomainOut(CustomDomainOut):
+    """`dns` and `http` say how to prove that the domain is yours; one of them is enough."""
+
+    created_at: str
+    token: str
+    dns: DnsProofOut
+    http: HttpProofOut
+
+
+class DomainsOut(BaseModel):
+    data: list[DomainOut]
+    total: int
+
+
 class ServiceDetailOut(ServiceOut):
     resources: DetailResourcesOut
     customer_name: str | None
     compose: str | None
     variables: dict[str, str]
-    custom_domains: list[str]
+    custom_domains: list[CustomDomainOut]
     health: HealthOut
     deployed_at: str | None
     git_url: str | None

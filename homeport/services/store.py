@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from homeport.identity import Actor
 from homeport.services.models import (
+    DomainRow,
     EventRow,
     IdempotencyRow,
     JobMessageRow,
@@ -124,6 +125,28 @@ async def held_by(
         query = query.where(ServiceRow.id != without)
     rows = (await session.execute(query)).all()
     return {row[0]: (int(row[1]), float(row[2]), int(row[3]), int(row[4])) for row in rows}
+
+
+async def domains_of(session: AsyncSession, service_id: str) -> Sequence[DomainRow]:
+    query = select(DomainRow).where(DomainRow.service_id == service_id).order_by(DomainRow.domain)
+    return (await session.scalars(query)).all()
+
+
+async def find_domain(session: AsyncSession, service_id: str, domain: str) -> DomainRow | None:
+    return await session.scalar(select(DomainRow).where(DomainRow.service_id == service_id, DomainRow.domain == domain))
+
+
+async def domain_is_taken(session: AsyncSession, domain: str, service_id: str) -> bool:
+    """Whether another service has proven it."""
+    query = select(DomainRow.id).where(DomainRow.domain == domain, DomainRow.status == "verified")
+    return (await session.scalar(query.where(DomainRow.service_id != service_id))) is not None
+
+
+async def verified_domains(session: AsyncSession) -> Sequence[tuple[str, str]]:
+    """Every proven domain with the name of its service."""
+    query = select(DomainRow.domain, ServiceRow.name).join(ServiceRow, ServiceRow.id == DomainRow.service_id)
+    rows = await session.execute(query.where(DomainRow.status == "verified", ServiceRow.deleting.is_(False)))
+    return [(row[0], row[1]) for row in rows]
 
 
 async def name_is_taken(session: AsyncSession, name: str) -> bool:

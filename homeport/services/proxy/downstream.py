@@ -210,16 +210,19 @@ class ClientConnection(asyncio.Protocol):
         self._exchange.begin()
 
     def _app_name(self, host: bytes) -> str | None:
-        """The label before our domain; None where the request belongs on another connection."""
+        """The label before our domain, or the app whose own domain it is; None where the request belongs on another
+        connection."""
         bare = host.lower()
         colon = bare.rfind(b":")
         if colon > bare.rfind(b"]"):
             bare = bare[:colon]
         bare = bare.removesuffix(b".")
         suffix = self._desk.suffix
-        if (self._sni is not None and bare != self._sni) or not bare.endswith(suffix):
+        if self._sni is not None and bare != self._sni:
             return None
-        return bare[: -len(suffix)].decode()
+        if bare.endswith(suffix):
+            return bare[: -len(suffix)].decode()
+        return self._desk.routes.app_at(bare.decode("latin-1"))
 
     def _end_exchange(self) -> None:
         exchange, self._exchange = self._exchange, None
