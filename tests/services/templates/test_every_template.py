@@ -9,6 +9,7 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,7 @@ from homeport.services.sources.templates import BUILT_IN, Templates
 
 FOLDERS = sorted(folder for folder in BUILT_IN.iterdir() if folder.is_dir())
 GIVEN = {"HOMEPORT_URL": "https://demo.example.org", "HOMEPORT_SERVICE": "demo"}  # the portal hands these to all
+GUIDE = Path(__file__).parents[3] / "docs" / "guide" / "templates.md"
 SVG = "{http://www.w3.org/2000/svg}"
 DRAWN = {"svg", "g", "rect", "circle", "ellipse", "path"}
 SECRET_NAME = re.compile(r"PASS(WORD|WD)?$|SECRET|TOKEN|_KEY$|_IV$|^(TOKEN|PASSWORD)$")
@@ -160,3 +162,14 @@ def test_it_follows_the_house_style(template_id: str) -> None:
         for other, condition in service.depends_on.items():
             if condition == "service_healthy":
                 assert stack(template_id).service(other).healthcheck is not None
+
+
+def test_the_example_of_the_guide_is_a_template(tmp_path: Path) -> None:
+    example = GUIDE.read_text().partition("```yaml\n")[2].partition("```\n")[0]
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "template.yaml").write_text(example)
+    template = load_template(tmp_path / "notes")
+    values = template.resolve({}, {}, service_name="demo").values
+    read_back = compose.read(template.compose or "", {**values, **GIVEN}, name="demo")
+    assert (read_back.routed, read_back.port) == ("notes", template.port)
+    assert read_back.service("notes").environment["BASE_URL"] == GIVEN["HOMEPORT_URL"]
