@@ -55,9 +55,42 @@ const keys = createRoute({
   path: "/account/keys",
   component: lazyRouteComponent(() => import("./session/ApiKeys")),
 });
+const customers = createRoute({
+  getParentRoute: () => root,
+  path: "/customers",
+  validateSearch: (search: Record<string, unknown>): { page?: number; search?: string; status?: string } => {
+    const page = Number(search.page);
+    return {
+      page: Number.isInteger(page) && page > 1 ? page : undefined,
+      search: search.search ? String(search.search) : undefined,
+      status: ["active", "suspended"].find((one) => one === search.status),
+    };
+  },
+  component: lazyRouteComponent(() => import("./customers/Customers")),
+});
+const customer = createRoute({
+  getParentRoute: () => root,
+  path: "/customers/$id",
+  component: lazyRouteComponent(() => import("./customers/CustomerPage")),
+});
+const plans = createRoute({
+  getParentRoute: () => root,
+  path: "/customers/plans",
+  component: lazyRouteComponent(() => import("./customers/Plans")),
+});
 
 export const router = createRouter({
-  routeTree: root.addChildren([home, services, service.addChildren(tabs), deploy, job, keys]),
+  routeTree: root.addChildren([
+    home,
+    services,
+    service.addChildren(tabs),
+    deploy,
+    job,
+    keys,
+    customers,
+    customer,
+    plans,
+  ]),
   defaultPreload: "intent",
   defaultPendingComponent: () => <Loading rows={6} />,
   defaultErrorComponent: RouteFailed,

@@ -5,6 +5,8 @@ import type {
   ComposeCheck,
   Container,
   CreateService,
+  Customer,
+  CustomerUser,
   DeployStarted,
   Domain,
   Endpoint,
@@ -13,8 +15,11 @@ import type {
   LogEntry,
   Metrics,
   NewApiKey,
+  NewCustomer,
+  NewPlan,
   Page,
   PatchService,
+  Plan,
   Portal,
   Release,
   ServiceDetail,
@@ -23,6 +28,7 @@ import type {
   SystemHealth,
   Template,
   TemplateDetail,
+  Usage,
   User,
   Variable,
 } from "./types";
@@ -98,6 +104,23 @@ export const api = {
     call<Page<Job>>("GET", "/api/jobs", { query }),
   job: (id: string) => call<Job>("GET", `/api/jobs/${id}`),
   cancel: (id: string) => call<Job>("POST", `/api/jobs/${id}/cancel`),
+
+  customers: (query: { page?: number; per_page?: number; search?: string; status?: string }) =>
+    call<Page<Customer>>("GET", "/api/customers", { query }),
+  customer: (id: string) => call<Customer>("GET", `/api/customers/${id}`),
+  addCustomer: (body: NewCustomer) => call<Customer>("POST", "/api/customers", { body }),
+  changeCustomer: (id: string, body: Partial<NewCustomer>) => call<Customer>("PATCH", `/api/customers/${id}`, { body }),
+  removeCustomer: (id: string) => call("DELETE", `/api/customers/${id}`),
+  usage: (id: string) => call<Usage>("GET", `/api/customers/${id}/usage`),
+  customerUsers: (id: string) => call<List<CustomerUser>>("GET", `/api/customers/${id}/users`),
+  addCustomerUser: (id: string, user: string) =>
+    call<List<CustomerUser>>("PUT", `/api/customers/${id}/users/${encodeURIComponent(user)}`),
+  removeCustomerUser: (id: string, user: string) =>
+    call("DELETE", `/api/customers/${id}/users/${encodeURIComponent(user)}`),
+  plans: () => call<Page<Plan>>("GET", "/api/plans", { query: { per_page: 100 } }),
+  addPlan: (body: NewPlan) => call<Plan>("POST", "/api/plans", { body }),
+  changePlan: (id: string, body: Partial<NewPlan>) => call<Plan>("PATCH", `/api/plans/${id}`, { body }),
+  removePlan: (id: string) => call("DELETE", `/api/plans/${id}`),
 
   templates: () => call<List<Template>>("GET", "/api/templates"),
   template: (id: string) => call<TemplateDetail>("GET", `/api/templates/${encodeURIComponent(id)}`),

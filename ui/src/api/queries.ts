@@ -70,3 +70,17 @@ export const machineQuery = queryOptions({
   refetchInterval: 5000,
   retry: false,
 });
+
+export const customersQuery = (query: { page?: number; per_page?: number; search?: string; status?: string }) =>
+  queryOptions({
+    queryKey: ["customers", query],
+    queryFn: () => api.customers(query),
+    placeholderData: keepPreviousData,
+  });
+export const customerQuery = (id: string) =>
+  queryOptions({ queryKey: ["customers", "one", id], queryFn: () => api.customer(id) });
+export const usageQuery = (id: string) =>
+  queryOptions({ queryKey: ["customers", "usage", id], queryFn: () => api.usage(id) });
+export const customerUsersQuery = (id: string) =>
+  queryOptions({ queryKey: ["customers", "users", id], queryFn: () => api.customerUsers(id) });
+export const plansQuery = queryOptions({ queryKey: ["plans"], queryFn: api.plans });

@@ -3,7 +3,7 @@ import type { components } from "./schema";
 type Schema = components["schemas"];
 
 export type User = Schema["Me"];
-export type Verb = Schema["Verb"];
+export type Verb = Schema["Verb"] | "customers.read" | "customers.write";
 
 export type ServiceKind = "app" | "unit" | "endpoint" | "remote";
 export type Driver = "process" | "compose" | "swarm";
@@ -201,4 +201,67 @@ export interface SystemHealth {
   cpu: { percent: number; count: number; load_avg: number[] };
   memory: { total: number; used: number; available: number; percent: number };
   disk: { total: number; used: number; free: number; percent: number };
+}
+
+export const GATES = [
+  "template",
+  "git",
+  "compose",
+  "ai",
+  "custom_domains",
+  "backup",
+  "notifications",
+  "api_access",
+] as const;
+export type Gate = (typeof GATES)[number];
+
+/** A limit of null is none; bandwidth is MB a month, and there 0 is none. */
+export type NewPlan = {
+  name: string;
+  description: string;
+  sort_order: number;
+  max_services: number | null;
+  max_cpu: number | null;
+  max_memory_mb: number | null;
+  max_storage_mb: number | null;
+  bandwidth_mb: number;
+} & Record<`allow_${Gate}`, boolean>;
+export type Plan = NewPlan & { id: string; customers: number; created_at: string; updated_at: string };
+
+export interface NewCustomer {
+  name: string;
+  email: string;
+  plan_id: string;
+  notes: string;
+  status?: "active" | "suspended";
+}
+
+export interface Customer extends Required<NewCustomer> {
+  id: string;
+  /** The name of the plan. */
+  plan: string;
+  services: number;
+  created_at: string;
+  updated_at: string;
+}
+
+export interface CustomerUser {
+  id: string;
+  username: string;
+  name: string;
+  email: string | null;
+  role: string;
+}
+
+interface Share {
+  used: number;
+  limit: number | null;
+}
+
+export interface Usage {
+  plan: string;
+  services: Share;
+  cpu: Share;
+  memory_mb: Share;
+  storage_mb: Share;
 }

@@ -21,6 +21,7 @@ import {
   IconSearch,
   IconServer,
   IconSun,
+  IconUsers,
 } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet } from "@tanstack/react-router";
@@ -75,6 +76,7 @@ export function Frame() {
 }
 
 function RailLinks() {
+  const can = useCan();
   const failing = useQuery(servicesQuery({ status: "failed", per_page: 1 }));
   const broken = failing.data?.total ?? 0;
   return (
@@ -94,6 +96,15 @@ function RailLinks() {
           </Tooltip>
         )}
       </Link>
+      {can("customers.read") && (
+        <>
+          <span className={classes.heading}>Admin</span>
+          <Link to="/customers" className={classes.link}>
+            <IconUsers size={18} stroke={1.7} />
+            Customers
+          </Link>
+        </>
+      )}
     </div>
   );
 }

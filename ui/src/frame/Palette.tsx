@@ -11,6 +11,7 @@ import {
   IconMoon,
   IconPlayerPlay,
   IconPlayerStop,
+  IconReceipt,
   IconRefresh,
   IconRocket,
   IconSearch,
@@ -20,6 +21,8 @@ import {
   IconSun,
   IconTerminal2,
   IconTimeline,
+  IconUsers,
+  IconWand,
 } from "@tabler/icons-react";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
@@ -118,11 +121,24 @@ export default function Palette() {
   }
 
   const go = (to: string) => () => void navigate({ to });
+  const deployBy = (way: "compose" | "ai") => () => void navigate({ to: "/deploy", search: { way } });
   const pages: Entry[] = [
     { id: "home", label: "Home", icon: IconHome, run: go("/") },
     { id: "services", label: "Services", icon: IconServer, run: go("/services") },
     ...(can("services.deploy")
       ? [{ id: "deploy", label: "Deploy a service", icon: IconRocket, run: go("/deploy") }]
+      : []),
+    ...(can("services.deploy")
+      ? [
+          { id: "compose", label: "Deploy a compose document", icon: IconStack2, run: deployBy("compose") },
+          { id: "ai", label: "Let AI read a repository and deploy it", icon: IconWand, run: deployBy("ai") },
+        ]
+      : []),
+    ...(can("customers.read")
+      ? [
+          { id: "customers", label: "Customers", icon: IconUsers, run: go("/customers") },
+          { id: "plans", label: "Plans", icon: IconReceipt, run: go("/customers/plans") },
+        ]
       : []),
     { id: "keys", label: "API keys", icon: IconKey, run: go("/account/keys") },
     { id: "docs", label: "API reference", icon: IconApi, run: () => location.assign("/docs") },

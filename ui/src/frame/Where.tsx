@@ -7,13 +7,17 @@ import classes from "./Frame.module.css";
 export function Where() {
   const last = useMatches().at(-1);
   const path = last?.pathname ?? "/";
-  const params = (last?.params ?? {}) as { ref?: string };
+  const params = (last?.params ?? {}) as { ref?: string; id?: string };
   const steps: { to: string; label: string }[] = [];
   if (path.startsWith("/services")) steps.push({ to: "/services", label: "Services" });
   else if (path.startsWith("/deploy"))
     steps.push({ to: "/services", label: "Services" }, { to: "/deploy", label: "Deploy" });
   else if (path.startsWith("/jobs")) steps.push({ to: "/services", label: "Services" }, { to: path, label: "Deploy" });
-  else if (path.startsWith("/account")) steps.push({ to: "/account/keys", label: "API keys" });
+  else if (path.startsWith("/customers")) {
+    steps.push({ to: "/customers", label: "Customers" });
+    if (params.id) steps.push({ to: path, label: "Customer" });
+    else if (path.endsWith("/plans")) steps.push({ to: path, label: "Plans" });
+  } else if (path.startsWith("/account")) steps.push({ to: "/account/keys", label: "API keys" });
   else steps.push({ to: "/", label: "Home" });
   if (params.ref) steps.push({ to: `/services/${params.ref}`, label: params.ref });
   return (

@@ -97,6 +97,10 @@ export class LiveCache {
         this.later(["service", name]);
       }
     }
+    if (topic === "customer" || topic === "plan") {
+      this.later(["customers"]);
+      this.later(["plans"]);
+    }
     if (topic === "job") {
       this.later(["jobs"]);
       for (const name of this.names(data.service_id, data.service_name)) this.later(["releases", name]);

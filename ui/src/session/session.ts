@@ -7,7 +7,7 @@ import type { Verb } from "../api/types";
 /** Whether the person may do this; the server decides in the end, the page only does not offer what it would refuse. */
 export function useCan(): (verb: Verb) => boolean {
   const { data } = useQuery(meQuery);
-  return useCallback((verb) => data?.verbs.includes(verb) ?? false, [data]);
+  return useCallback((verb) => (data?.verbs as Verb[] | undefined)?.includes(verb) ?? false, [data]);
 }
 
 export function useSignOut() {
