@@ -72,7 +72,9 @@ class Portal:
             holdings=holdings,
         )
         self.feed = LiveFeed(self.bus)
-        self.authority = Authority(data / "ca", self.clock, domain=settings.domain, known=self._has_app, foreign=self._has_domain)
+        self.authority = Authority(
+            data / "ca", self.clock, domain=settings.domain, known=self._has_app, foreign=self._has_domain
+        )
         self.services: Services | None = None
 
     async def prepare(self) -> str | None:

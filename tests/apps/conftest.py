@@ -87,6 +87,16 @@ def client(portal: PortalProcess) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
+def customer(client: httpx.Client) -> str:
+    """A customer without limits, the same for all tests of one portal."""
+    found = client.get("/api/customers", params={"search": "Acme"}).json()["data"]
+    if not found:
+        body = {"name": "Acme", "email": "it@acme.example", "plan_id": "Enterprise"}
+        found = [client.post("/api/customers", json=body).json()]
+    return str(found[0]["id"])
+
+
+@pytest.fixture
 def name() -> str:
     return f"app-{uuid4().hex[:8]}"
 
@@ -95,11 +105,13 @@ Deploy = Callable[..., Mapping[str, Any]]
 
 
 @pytest.fixture
-def deploy(portal: PortalProcess, client: httpx.Client, name: str, repository: Repository) -> Iterator[Deploy]:
+def deploy(
+    portal: PortalProcess, client: httpx.Client, name: str, customer: str, repository: Repository
+) -> Iterator[Deploy]:
     """Create the service called `name` from the repository, wait for its job, and delete the service afterwards."""
 
     def create(**fields: object) -> Mapping[str, Any]:
-        body = {"name": name, "customer_id": "cust_def456", "deploy_method": "git", "git_url": repository.url}
+        body = {"name": name, "customer_id": customer, "deploy_method": "git", "git_url": repository.url}
         created = client.post("/api/services", json={**body, "git_branch": "main", **fields})
         assert created.status_code == 201, created.text
         return portal.wait(created.json()["deploy_job_id"])

@@ -45,12 +45,12 @@ def error(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
 
 class TestCreate:
     def test_git_answers_at_once_and_is_live_at_its_address(  # A04
-        self, portal: PortalProcess, client: httpx.Client, name: str, repository: Repository
+        self, portal: PortalProcess, client: httpx.Client, name: str, customer: str, repository: Repository
     ) -> None:
         answer = client.post(
             "/api/services",
             json={
-                "name": name, "customer_id": "cust_def456", "deploy_method": "git", "git_url": repository.url,
+                "name": name, "customer_id": customer, "deploy_method": "git", "git_url": repository.url,
                 "git_branch": "main",
             },
         )  # fmt: skip
@@ -66,12 +66,14 @@ class TestCreate:
         assert client.get(f"/api/services/{name}").json()["status"] == "running"
         assert client.delete(f"/api/services/{name}").status_code == 204
 
-    def test_template_by_curl_as_the_seed_writes_it(self, portal: PortalProcess, name: str) -> None:  # A03
+    def test_template_by_curl_as_the_seed_writes_it(  # A03
+        self, portal: PortalProcess, name: str, customer: str
+    ) -> None:
         made = portal.curl(
             "-X", "POST", f"{portal.base_url}/api/services", "-H", f"Authorization: Bearer {portal.key}",
             "-H", "Content-Type: application/json",
             "-d", json.dumps({
-                "name": name, "customer_id": "cust_def456", "deploy_method": "template",
+                "name": name, "customer_id": customer, "deploy_method": "template",
                 "template_id": "static-site", "variables": {"SERVICE_NAME": name},
             }),
         )  # fmt: skip
@@ -249,10 +251,10 @@ class TestList:
         assert client.get("/api/services", params={"search": "app_"}).json()["total"] == 0
 
     def test_a_customers_services_are_found_by_the_customer(
-        self, deploy: Any, client: httpx.Client, name: str
+        self, deploy: Any, client: httpx.Client, name: str, customer: str
     ) -> None:  # A01
         deploy()
-        found = client.get("/api/services", params={"customer_id": "cust_def456"}).json()
+        found = client.get("/api/services", params={"customer_id": customer}).json()
         assert name in {row["name"] for row in found["data"]}
         assert client.get("/api/services", params={"customer_id": "cust_other"}).json()["total"] == 0
 
