@@ -22,8 +22,7 @@ from homeport.kit.clock import Clock, SystemClock
 from homeport.kit.files import atomic_write
 from homeport.kit.sealing import Sealer
 from homeport.relay import Authority, Handler, Ingress, TlsHandler
-from homeport.services import actions_http, streams
-from homeport.services import domains_http
+from homeport.services import actions_http, compose_http, domains_http, streams
 from homeport.services import http as services_http
 from homeport.services.docker import Engine, Images
 from homeport.services.drivers import ServiceDriver
@@ -172,6 +171,7 @@ def application(portal: Portal, services: Services) -> FastAPI:
             services_http.jobs_router(services),
             services_http.templates_router(services),
             domains_http.router(services),
+            compose_http.router(settings),
             streams.router(services, portal.identity),
             about.routes(place),
             live.routes(portal.feed, portal.identity),

@@ -59,7 +59,7 @@ def cli_page() -> str:
     """Every verb with its arguments and options, and the exit codes."""
     group = typer.main.get_command(verbs)
     parts = [f"{_WRITTEN}# Verbs\n\n"]
-    for name, command in group.commands.items():  # type: ignore[attr-defined]
+    for name, command in _verbs("", group):
         arguments = [parameter for parameter in command.params if parameter.param_type_name == "argument"]
         options = [parameter for parameter in command.params if parameter.param_type_name == "option"]
         usage = " ".join((f"homeport {name}", *(_usage(argument) for argument in arguments)))
@@ -117,6 +117,15 @@ def _default(name: str, value: Any) -> str:
     if value in {None, "", ()}:
         return ""
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _verbs(above: str, group: Any) -> Iterator[tuple[str, Any]]:
+    """Every verb with its name, those of groups as `compose check`."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _verbs(f"{above}{name} ", command)
+        else:
+            yield f"{above}{name}", command
 
 
 def _usage(argument: Any) -> str:

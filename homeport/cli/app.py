@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from homeport import __version__
-from homeport.cli import deploy, events, jobs, login, logs, machine, services, templates
+from homeport.cli import compose, deploy, events, jobs, login, logs, machine, services, templates
 
 app = typer.Typer(
     name="homeport",
@@ -43,6 +43,7 @@ for verb, panel in (
     (machine.version, _PORTAL),
 ):
     app.command(rich_help_panel=panel)(verb)
+app.add_typer(compose.group, name="compose", rich_help_panel=_DEPLOYS)
 
 
 def _version(*, asked: bool) -> None:
