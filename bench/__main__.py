@@ -1,10 +1,12 @@
-"""`python -m bench [NAME…]`: run the measurements, show one table, keep the numbers in bench/results/.
+"""`python -m bench [NAME…] [--driver compose|swarm]`: run the measurements, show one table, keep the numbers.
 
-Each measurement is a module with `measure() -> list[Figure]`. The exit code is 1 when a goal is missed.
+Each measurement is a module with `measure() -> list[Figure]`; those of DRIVEN take the driver. Results are kept in
+bench/results/. The exit code is 1 when a goal is missed.
 """
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import json
 import os
@@ -16,22 +18,30 @@ from pathlib import Path
 
 from bench.figures import Figure
 
-NAMES = ("redeploy", "crash", "list", "logs", "proxy", "idle")
+NAMES = ("redeploy", "crash", "deploy", "list", "logs", "proxy", "idle")
+DRIVEN = ("redeploy", "crash")
+NEEDS_DOCKER = ("deploy",)  # asked for by name only
 RESULTS = Path(__file__).parent / "results"
 
 
-def main(wanted: list[str]) -> int:
-    """Run `wanted` (all when empty), in the order of NAMES."""
-    unknown = set(wanted) - set(NAMES)
+def main(words: list[str]) -> int:
+    """Run what is named (without a name: all that need no Docker), in the order of NAMES."""
+    parser = argparse.ArgumentParser(prog="python -m bench", allow_abbrev=False)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
+    parser.add_argument("--driver", choices=("process", "compose", "swarm"), default="process")
+    asked = parser.parse_args(words)
+    unknown = set(asked.names) - set(NAMES)
     if unknown:
         print(f"bench: unknown: {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}", file=sys.stderr)
         return 2
+    wanted = asked.names or [name for name in NAMES if name not in NEEDS_DOCKER]
     measured: dict[str, list[Figure]] = {}
-    for name in NAMES:
-        if not wanted or name in wanted:
-            print(f"bench: {name}…", file=sys.stderr, flush=True)
-            measured[name] = importlib.import_module(f"bench.{name}").measure()
-            _keep(name, measured[name])
+    for name in (one for one in NAMES if one in wanted):
+        print(f"bench: {name}…", file=sys.stderr, flush=True)
+        measure = importlib.import_module(f"bench.{name}").measure
+        measured[name] = measure(asked.driver) if name in DRIVEN else measure()
+        driven = f"-{asked.driver}" if name in DRIVEN and asked.driver != "process" else ""
+        _keep(f"{name}{driven}", measured[name])
     _show(measured)
     return 0 if all(figure.met for figures in measured.values() for figure in figures) else 1
 

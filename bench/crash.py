@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from bench import crash_stacks
 from bench.figures import Figure, percentile
 from homeport.testing.leftovers import leftovers
 from homeport.testing.portal import PortalProcess
@@ -22,8 +23,10 @@ SEED = 20260329
 EXAMPLE = Path(__file__).parent.parent / "examples" / "hello"
 
 
-def measure() -> list[Figure]:
+def measure(driver: str = "process") -> list[Figure]:
     """Goals: none lost, none stuck, none orphaned."""
+    if driver != "process":
+        return crash_stacks.measure(driver)
     chance = random.Random(SEED)
     lost, stuck, orphans, recovered = 0, 0, 0, []
     with tempfile.TemporaryDirectory(prefix="homeport-crash-") as folder, PortalProcess(Path(folder)) as portal:

@@ -6,13 +6,16 @@ import asyncio
 import ssl
 import tempfile
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.figures import Figure, percentile
+from bench.stack import deploy, portal_on
 from homeport.testing.portal import PortalProcess
 
 REDEPLOYS = 100
+STACK_REDEPLOYS = 30
 VISITORS = 4
 PAUSE = 0.01  # seconds between two requests of a visitor
 FRESH_EVERY = 20  # requests on one connection
@@ -29,11 +32,16 @@ class Load:
     done: bool = False
 
 
-def measure() -> list[Figure]:
-    """Goal: no failed request."""
-    with tempfile.TemporaryDirectory(prefix="homeport-redeploy-") as folder, PortalProcess(Path(folder)) as portal:
-        portal.ask("deploy", str(EXAMPLE), "--name", NAME)
-        load, deploys = asyncio.run(_measure(portal))
+def measure(driver: str = "process") -> list[Figure]:
+    """Goal: no failed request. With containers it is the stack of three services."""
+    with tempfile.TemporaryDirectory(prefix="homeport-redeploy-") as folder, ExitStack() as stack:
+        if driver == "process":
+            portal = stack.enter_context(PortalProcess(Path(folder)))
+            portal.ask("deploy", str(EXAMPLE), "--name", NAME)
+        else:
+            portal, _ = stack.enter_context(portal_on(driver, Path(folder)))
+            deploy(portal, NAME)
+        load, deploys = asyncio.run(_measure(portal, REDEPLOYS if driver == "process" else STACK_REDEPLOYS))
     for failure in load.failures[:10]:
         print(f"  failed: {failure}")
     return [
@@ -47,27 +55,27 @@ def measure() -> list[Figure]:
     ]
 
 
-async def _measure(portal: PortalProcess) -> tuple[Load, list[float]]:
+async def _measure(portal: PortalProcess, times: int) -> tuple[Load, list[float]]:
     load = Load()
     async with asyncio.TaskGroup() as group:
         for number in range(VISITORS):
             group.create_task(_visit(portal, load), name=f"visitor {number}")
-        deploys = await asyncio.to_thread(_redeploy, portal)
+        deploys = await asyncio.to_thread(_redeploy, portal, times)
         load.done = True
     return load, deploys
 
 
-def _redeploy(portal: PortalProcess) -> list[float]:
-    times = []
+def _redeploy(portal: PortalProcess, times: int) -> list[float]:
+    took = []
     with portal.api() as api:
-        for _ in range(REDEPLOYS):
+        for _ in range(times):
             began = time.perf_counter()
             job = api.post(f"/api/services/{NAME}/redeploy").raise_for_status().json()["deploy_job_id"]
             ended = portal.wait(job)
-            times.append(time.perf_counter() - began)
+            took.append(time.perf_counter() - began)
             if ended["status"] != "success":
                 raise RuntimeError(f"a redeploy failed: {ended['error']}")
-    return times
+    return took
 
 
 async def _visit(portal: PortalProcess, load: Load) -> None:
