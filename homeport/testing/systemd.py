@@ -113,7 +113,8 @@ class SystemdHost:
         found = []
         for process in psutil.process_iter():
             try:
-                if process.name() == name and self._is_inside(process.pid):
+                alive = process.status() != psutil.STATUS_ZOMBIE
+                if process.name() == name and alive and self._is_inside(process.pid):
                     found.append(process)
             except (psutil.NoSuchProcess, OSError):
                 continue
