@@ -87,7 +87,9 @@ def parse(text: str) -> Mapping:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         reason = getattr(error, "problem", None) or getattr(error, "reason", None) or "it is not valid YAML"
-        raise _refused(f"It is not YAML: {reason}.", mark.line + 1 if mark is not None else None) from None
+        last = text.count("\n") + 1  # the end of the text is marked one line further
+        line = min(mark.line + 1, last) if mark is not None else None
+        raise _refused(f"It is not YAML: {reason}.", line) from None
     except (ValueError, IndexError) as error:  # such as an escape for a character that does not exist
         raise _refused(f"It is not YAML: {error}.") from None
     if root is None:
