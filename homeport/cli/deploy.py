@@ -1,4 +1,4 @@
-"""`homeport deploy`: a folder, a git repository or a template becomes a running app."""
+"""`homeport deploy`: a folder, a git repository, a compose file or a template becomes a running app."""
 
 from __future__ import annotations
 
@@ -24,13 +24,16 @@ _GIT_URL = re.compile(r"^(https?|git|ssh)://|^[\w.-]+@[\w.-]+:", re.ASCII)
 
 @dataclass(frozen=True)
 class Source:
-    """Where an app comes from: `method` is upload (`folder`), git (`git_url`) or template (`template`)."""
+    """Where an app comes from: `method` is upload (`folder`), git (`git_url`), ai (`ai_url`), compose (`compose`, its
+    text) or template (`template`)."""
 
     method: str
     name: str
     folder: Path | None = None
     git_url: str | None = None
     template: str | None = None
+    ai_url: str | None = None
+    compose: str | None = None
 
 
 def dns_label(text: str) -> str:
@@ -39,20 +42,32 @@ def dns_label(text: str) -> str:
     return label or "app"
 
 
-def source_of(what: str | None, template: str | None) -> Source:
+def source_of(what: str | None, template: str | None, *, analyse: bool = False) -> Source:
     """What the command line names. Raises UsageWrong."""
     if (what is None) == (template is None):
-        raise UsageWrong("Say what to deploy: a folder, a git address, or --template ID (one of them).")
+        raise UsageWrong("Say what to deploy: a folder, a compose file, a git address, or --template ID (one of them).")
+    if analyse and not _GIT_URL.match(what or ""):
+        raise UsageWrong("--ai is for a git repository: say its address.")
     if template is not None:
         return Source("template", dns_label(template), template=template)
     text = what or ""
     if _GIT_URL.match(text):
         path = urlsplit(text).path or text
-        return Source("git", dns_label(path.rstrip("/").rsplit("/", 1)[-1].removesuffix(".git")), git_url=text)
+        name = dns_label(path.rstrip("/").rsplit("/", 1)[-1].removesuffix(".git"))
+        return Source("ai", name, ai_url=text) if analyse else Source("git", name, git_url=text)
     folder = Path(text).expanduser().resolve()
+    if folder.suffix in (".yaml", ".yml") and folder.is_file():
+        return Source("compose", dns_label(folder.parent.name), compose=_text_of(folder))
     if not folder.is_dir():
         raise UsageWrong(f"{text} is not a folder here, and not a git address.")
     return Source("upload", dns_label(folder.name), folder=folder)
+
+
+def _text_of(file: Path) -> str:
+    try:
+        return file.read_text()
+    except (OSError, UnicodeDecodeError) as fault:
+        raise UsageWrong(f"{file} cannot be read: {fault}.") from fault
 
 
 def variables_of(pairs: list[str], file: Path | None) -> dict[str, str]:
@@ -78,7 +93,10 @@ def variables_of(pairs: list[str], file: Path | None) -> dict[str, str]:
 
 def deploy(
     what: Annotated[
-        str | None, typer.Argument(metavar="[PATH|GIT_URL]", help="A folder, or a git address.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="[PATH|GIT_URL]", help="A folder, a compose file, or a git address.", show_default=False
+        ),
     ] = None,
     template: Annotated[
         str | None, typer.Option("--template", "-t", help="Deploy a template.", autocompletion=complete_template)
@@ -91,23 +109,29 @@ def deploy(
     ] = None,
     var_file: Annotated[Path | None, typer.Option("--var-file", help="Variables from a .env file.")] = None,
     branch: Annotated[str | None, typer.Option("--branch", "-b", help="The branch of a git repository.")] = None,
+    ai: Annotated[
+        bool, typer.Option("--ai", help="Read a git repository that says nothing about how it runs, and work it out.")
+    ] = False,
+    driver: Annotated[
+        str | None, typer.Option("--driver", help="What runs it: process, compose or swarm; found out otherwise.")
+    ] = None,
     no_wait: NoWait = False,
     verbose: Verbose = False,
     portal: PortalUrl = None,
     json: Json = False,
 ) -> None:
-    """Deploy a folder, a git repository or a template; deploy again when the app exists."""
+    """Deploy a folder, a git repository, a compose file or a template; deploy again when the app exists."""
     from homeport.cli.client import Client
     from homeport.cli.connection import resolve
     from homeport.cli.jobs import follow
     from homeport.cli.output import print_json, safe
 
-    source = source_of(what, template)
-    if branch is not None and source.method != "git":
+    source = source_of(what, template, analyse=ai)
+    if branch is not None and source.method not in ("git", "ai"):
         raise UsageWrong("--branch is for git repositories.")
     variables = variables_of(var or [], var_file)
     with Client(resolve(portal)) as client:
-        started = _start(client, source, name or source.name, variables, branch, quiet=json)
+        started = _start(client, source, name or source.name, variables, branch, driver, quiet=json)
         if no_wait:
             job: dict[str, Any] = client.get(f"/api/jobs/{started['deploy_job_id']}")
         else:
@@ -120,8 +144,9 @@ def deploy(
 
 
 def _start(
-    client: Client, source: Source, name: str, variables: dict[str, str], branch: str | None, *, quiet: bool
-) -> dict[str, Any]:
+    client: Client, source: Source, name: str, variables: dict[str, str], branch: str | None, driver: str | None,
+    *, quiet: bool,
+) -> dict[str, Any]:  # fmt: skip
     """Create the app, or redeploy the one of that name; the portal's answer, `deploy_job_id` in it."""
     existing = find_service(client, name)
     if existing is not None:
@@ -134,6 +159,9 @@ def _start(
             "template_id": source.template,
             "git_url": source.git_url,
             "git_branch": branch,
+            "ai_url": source.ai_url,
+            "compose": source.compose,
+            "driver": driver,
             "upload_id": upload_id,
             "variables": variables or None,
         }
@@ -141,7 +169,7 @@ def _start(
             "/api/services", {key: value for key, value in body.items() if value is not None}, once=True
         )
         return created
-    changes = {"variables": variables or None, "git_branch": branch}
+    changes = {"variables": variables or None, "git_branch": branch, "compose": source.compose, "driver": driver}
     if any(changes.values()):
         client.patch(f"/api/services/{existing['id']}", {key: value for key, value in changes.items() if value})
     redeployed: dict[str, Any] = client.post(
@@ -166,7 +194,7 @@ def find_service(client: Client, ref: str) -> dict[str, Any] | None:
 def _same_source(existing: dict[str, Any], source: Source) -> None:
     """Refuse to turn one app into another one by accident."""
     same = existing["deploy_method"] == source.method and (
-        source.method == "upload"
+        source.method in ("upload", "compose", "ai")
         or (source.method == "git" and existing.get("git_url") == source.git_url)
         or (source.method == "template" and existing.get("template") == source.template)
     )

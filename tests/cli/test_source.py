@@ -46,6 +46,21 @@ def test_a_folder_is_uploaded_under_its_own_name(tmp_path: Path, monkeypatch: py
     assert (source.method, source.name, source.folder) == ("upload", "hello-world", tmp_path / "Hello World")
 
 
+def test_a_compose_file_is_read_and_named_after_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "shop").mkdir()
+    file = tmp_path / "shop" / "compose.yaml"
+    file.write_text("services: {}\n")
+    source = source_of(str(file), None)
+    assert (source.method, source.name, source.compose) == ("compose", "shop", "services: {}\n")
+
+
+def test_a_repository_to_be_analysed_is_a_git_address() -> None:
+    source = source_of("https://example.org/team/shop", None, analyse=True)
+    assert (source.method, source.name, source.ai_url) == ("ai", "shop", "https://example.org/team/shop")
+    with pytest.raises(UsageWrong):
+        source_of(".", None, analyse=True)
+
+
 @pytest.mark.parametrize(("what", "template"), [(None, None), (".", "static-site"), ("/no/such/folder", None)])
 def test_a_command_line_that_names_nothing_or_two_things_is_refused(what: str | None, template: str | None) -> None:
     with pytest.raises(UsageWrong):
