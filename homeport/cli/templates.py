@@ -32,14 +32,20 @@ def templates(
         answer = client.get("/api/templates", category=category, search=search)
     if json:
         return print_json(answer)
-    rows = ((row["id"], row["name"], row["category"], row["description"]) for row in answer["data"])
-    return print_table(("id", "name", "category", "description"), rows, empty="No such templates.")
+    rows = ((row["id"], row["name"], row["category"], _needs(row), row["description"]) for row in answer["data"])
+    return print_table(("id", "name", "category", "needs", "description"), rows, empty="No such templates.")
+
+
+def _needs(template: dict[str, Any]) -> str:
+    memory = template["min_resources"]["memory_mb"]
+    return f"{memory} MiB, containers" if template.get("driver") == "compose" else f"{memory} MiB"
 
 
 def _show(template: dict[str, Any]) -> None:
     from homeport.cli.output import print_fields, print_table
 
-    print_fields((name, template.get(name)) for name in ("id", "name", "category", "description"))
+    shown = {name: template.get(name) for name in ("id", "name", "category", "description")}
+    print_fields({**shown, "needs": _needs(template)}.items())
     sys.stdout.write("\n")
     rows = (
         (
