@@ -21,6 +21,9 @@ from homeport.cli.exits import MEANING, exit_code
 from homeport.cli.problems import PortalRefused
 from homeport.kit.problems import Problem
 from homeport.portal import unopened
+from homeport.services import compose
+from homeport.services.sources.template import CATEGORIES, Template
+from homeport.services.sources.templates import Templates
 from homeport.settings import Settings
 from homeport.web.permissions import verb_of
 
@@ -36,6 +39,7 @@ def pages() -> dict[Path, str]:
         reference / "cli.md": cli_page(),
         reference / "problems.md": problems_page(),
         reference / "endpoints.md": endpoints_page(),
+        reference / "templates.md": templates_page(),
     }
 
 
@@ -109,6 +113,39 @@ def endpoints_page() -> str:
         "token>`, or by the cookie of the web pages. *permission* is what the account or key has to be allowed.\n\n"
         f"{_table(('method', 'path', 'permission', 'what'), cells)}"
     )
+
+
+def templates_page() -> str:
+    """Every built-in template by category: what it runs, needs and asks."""
+    catalogue = Templates.load()
+    parts = [
+        f"{_WRITTEN}# Templates\n\n"
+        "`homeport deploy --template ID --name NAME` deploys one; [the guide](../guide/templates.md) says what they "
+        "have in common. *memory* is what the app needs at least, with its databases, in MiB; *asks* are the variables "
+        "that can be given, of which those in italics are made when they are not.\n"
+    ]
+    for category in CATEGORIES:
+        rows = [
+            (
+                f"`{template.id}`",
+                f"**{template.name}.** {template.description}",
+                _images(template),
+                str(template.memory_mb),
+                ", ".join(f"*{one.name}*" if one.generate else one.name for one in template.variables),
+            )
+            for template in catalogue.list(category=category, sort="name")
+        ]
+        parts.append(f"\n## {category}\n\n{_table(('id', 'what', 'runs', 'memory', 'asks'), rows)}")
+    return "".join(parts)
+
+
+def _images(template: Template) -> str:
+    """The routed service's first."""
+    if template.compose is None:
+        return "no containers"
+    values = dict.fromkeys(compose.variables_of(template.compose), "x")
+    stack = compose.read(template.compose, values, port=template.port)
+    return ", ".join(f"`{one.image}`" for one in (stack.web, *stack.backing))
 
 
 def _default(name: str, value: Any) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from tools.reference import ROOT, pages
 
-PAGES = ("settings.md", "cli.md", "problems.md", "endpoints.md")
+PAGES = ("settings.md", "cli.md", "problems.md", "endpoints.md", "templates.md")
 
 
 @pytest.fixture(scope="module")
