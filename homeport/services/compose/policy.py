@@ -238,3 +238,17 @@ def _scalars(node: Node) -> Iterator[Scalar]:
 
 def _or(words: tuple[str, ...]) -> str:
     return " or ".join(words)
+
+
+def as_table() -> str:
+    """The table in Markdown, keys with one rule in one row; docs/guide/compose.md holds it, and a test compares."""
+    rows: dict[tuple[str, Rule], list[str]] = {}
+    for pattern, rule in TABLE.items():
+        parent, _, key = pattern.rpartition(".")
+        rows.setdefault((parent, rule), []).append(f"`{key}`")
+    lines = ["| below | keys | | |", "| --- | --- | --- | --- |"]
+    for (parent, rule), keys in rows.items():
+        only = f" Only {_or(tuple(f'`{word}`' for word in rule.only))}." if rule.only else ""
+        place = f"`{parent}`" if parent else "the top"
+        lines.append(f"| {place} | {' '.join(keys)} | {rule.verdict} | {rule.why}{only} |")
+    return "\n".join(lines) + "\n"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
 from homeport.services.compose import ComposeRefused, Origin, Violation, read
-from homeport.services.compose.policy import OPEN_WITH_FILES, TABLE, Verdict
+from homeport.services.compose.policy import OPEN_WITH_FILES, TABLE, Verdict, as_table
 from homeport.services.compose.reading import READERS
 
 
@@ -233,3 +234,8 @@ def test_each_allowed_key_of_a_service_has_a_reader_and_no_other_has() -> None:
     }
     assert allowed == set(READERS)
     assert all(TABLE[key].verdict is Verdict.FILES for key in OPEN_WITH_FILES)
+
+
+def test_the_guide_shows_the_table_as_it_is() -> None:
+    guide = Path(__file__).parents[3] / "docs" / "guide" / "compose.md"
+    assert guide.read_text().endswith(f"\n\n{as_table()}"), "write what as_table() says at the end of the guide"
