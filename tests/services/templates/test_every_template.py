@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import time
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from functools import cache
@@ -56,6 +57,12 @@ every_composed = pytest.mark.parametrize("template_id", composed())
 def test_more_than_forty_apps_come_with_the_portal_and_every_folder_is_one() -> None:
     assert len(composed()) >= 40
     assert {one.id for one in Templates.load().list()} == {folder.name for folder in FOLDERS}
+
+
+def test_reading_them_all_takes_a_moment_only() -> None:
+    began = time.perf_counter()
+    Templates.load().list()
+    assert time.perf_counter() - began < 1
 
 
 def test_ids_and_titles_are_unique() -> None:
