@@ -50,6 +50,7 @@ class SwarmNode:
     address: str
     folder: Path
     process: subprocess.Popen[bytes]
+    group: str  # the control group of its containers
 
     @property
     def socket(self) -> Path:
@@ -74,6 +75,19 @@ class SwarmNode:
             return json.loads(text) if text and is_json and raw is None else text
         finally:
             connection.close()
+
+    def pid(self, inner: int) -> int | None:
+        """Of a process, by the number that it has on the node; None where there is none."""
+        for status in Path("/proc").glob("[0-9]*/status"):
+            try:
+                text = status.read_text()
+                numbers = text.partition("NSpid:")[2].partition("\n")[0].split()
+                groups = (status.parent / "cgroup").read_text()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if len(numbers) > 1 and numbers[1] == str(inner) and self.group in groups:
+                return int(status.parent.name)
+        return None
 
     def load(self, archive: bytes) -> None:
         """Images from what `docker save` (or `homeport.testing.busybox_image`) wrote."""
@@ -201,7 +215,7 @@ class Swarm:
         dockerd = [
             "dockerd", "--data-root", str(folder / "data"), "--exec-root", str(folder / "exec"),
             "--pidfile", str(folder / "pid"), "--host", f"unix://{folder / 'docker.sock'}",
-            "--cgroup-parent", f"/homeport-swarm-{self.id}", "--log-level", "warn",
+            "--cgroup-parent", f"/homeport-swarm-{self.id}/{name}", "--log-level", "warn",
         ]  # fmt: skip
         argv = [
             "setpriv", "--pdeathsig", "KILL",
@@ -210,7 +224,7 @@ class Swarm:
         ]  # fmt: skip
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        self.nodes.append(SwarmNode(name, address, folder, process))
+        self.nodes.append(SwarmNode(name, address, folder, process, f"homeport-swarm-{self.id}/{name}"))
         _until(lambda: self._apart(process), f"{name} has no namespace")
         enter = ("nsenter", "-t", str(process.pid), "--net")
         port = ("peer", "name", f"p{number}", "netns", str(self._switch.pid))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
@@ -16,7 +16,9 @@ from homeport.services.drivers import InstanceSpec, Observation, ServiceDriver
 from homeport.services.drivers.process import ProcessDriver
 from homeport.services.drivers.process.instance import Instance
 from homeport.testing.driver import FakeDriver, FakeMachine
+from homeport.testing.swarm import Swarm
 from homeport.testing.waiting import eventually, runs
+from tests.services.drivers.swarm.world import SwarmWorld, a_swarm
 
 STEADY = "import time\nwhile True: time.sleep(60)"
 
@@ -138,6 +140,12 @@ class FakeWorld:
         return spec
 
 
+@pytest.fixture(scope="session")
+def swarm_of_one() -> Iterator[Swarm]:
+    """A real swarm with one node, and a small image on it."""
+    yield from a_swarm(1)
+
+
 @pytest.fixture
 async def processes(tmp_path: Path) -> AsyncIterator[ProcessWorld]:
     world = ProcessWorld(tmp_path)
@@ -145,10 +153,15 @@ async def processes(tmp_path: Path) -> AsyncIterator[ProcessWorld]:
     await world.close()
 
 
-@pytest.fixture(params=["process", "fake"])
+@pytest.fixture(params=["process", "fake", "swarm"])
 async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
     if request.param == "fake":
         yield FakeWorld(tmp_path)
+        return
+    if request.param == "swarm":
+        swarm = SwarmWorld(request.getfixturevalue("swarm_of_one"), tmp_path)
+        yield swarm
+        await swarm.close()
         return
     processes = ProcessWorld(tmp_path)
     yield processes
