@@ -1,6 +1,7 @@
 import { keepPreviousData, QueryClient, queryOptions } from "@tanstack/react-query";
 import { api, type ServiceQuery } from "./calls";
 import { ApiError } from "./client";
+import type { Page, Unit } from "./types";
 
 /** Live updates keep what is shown fresh, so nothing is fetched again just because time passed. */
 export function makeQueryClient(): QueryClient {
@@ -84,3 +85,10 @@ export const usageQuery = (id: string) =>
 export const customerUsersQuery = (id: string) =>
   queryOptions({ queryKey: ["customers", "users", id], queryFn: () => api.customerUsers(id) });
 export const plansQuery = queryOptions({ queryKey: ["plans"], queryFn: api.plans });
+
+/** The units of the host; what systemd does by itself is told live, and looked at again in case it was not. */
+export const unitsQuery = queryOptions({
+  queryKey: ["services", { type: "unit" }],
+  queryFn: ({ signal }) => api.services({ type: "unit" }, signal) as unknown as Promise<Page<Unit>>,
+  refetchInterval: 15_000,
+});

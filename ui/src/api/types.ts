@@ -26,9 +26,13 @@ interface KindFields {
   load_state?: string | null;
   pid?: number | null;
   latency_ms?: number | null;
-  /** Units: the actions that make sense, and why stopping is refused. */
+  active_state?: string | null;
+  unit_file_state?: string | null;
+  result?: string | null;
+  cpu_seconds?: number | null;
+  exit_code?: number | null;
+  /** Units: the actions that make sense. The portal's own unit has no "stop". */
   actions?: string[] | null;
-  own?: boolean;
 }
 
 export type ServiceRow = Omit<Schema["ServiceOut"], "status" | "uptime"> & KindFields;
@@ -51,7 +55,7 @@ export type CreateService = Omit<Schema["CreateService"], "deploy_method"> & {
   compose?: string;
   ai_url?: string;
   preview?: boolean;
-  result?: { compose: string; dockerfile: string };
+  result?: { compose: string; dockerfile: string | null };
   driver?: Driver;
 };
 export type PatchService = Schema["PatchService"];
@@ -125,6 +129,7 @@ export interface ComposeCheck {
   routed: string | null;
   port: number | null;
   reason?: string | null;
+  notes?: string[];
   /** The names that the document uses. */
   variables: string[];
 }
@@ -143,7 +148,8 @@ export interface Analysis {
   port: number | null;
   dependencies: (string | { name?: string; kind?: string; because?: string })[];
   confidence: number | string;
-  dockerfile: string;
+  /** Null where the repository brings its own compose file. */
+  dockerfile: string | null;
   compose: string;
   variables: AnalysisVariable[];
   warnings: string[];
@@ -265,3 +271,9 @@ export interface Usage {
   memory_mb: Share;
   storage_mb: Share;
 }
+
+/** A unit of the host; its row is its detail. What it has no numbers for is null. */
+export type Unit = Omit<ServiceRow, "resources"> & {
+  restarts?: number;
+  resources: { cpu_usage: number | null; memory_usage_mb: number | null; memory_limit_mb: number | null };
+};

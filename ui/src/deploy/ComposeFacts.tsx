@@ -35,6 +35,11 @@ export function ComposeFacts({ check }: { check: ReturnType<typeof useComposeChe
             {said.port !== null && ` on its port ${said.port}`}.{said.reason && ` ${said.reason}`}
           </Text>
         )}
+        {said.notes?.map((note) => (
+          <Text key={note} size="xs" c="dimmed">
+            {note}
+          </Text>
+        ))}
       </Stack>
     </Paper>
   );

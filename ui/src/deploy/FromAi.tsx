@@ -98,7 +98,7 @@ export function FromAi({ given }: { given: string }) {
 function Understood({ source, analysis, back }: { source: Source; analysis: Analysis; back: () => void }) {
   const state = useDeploy();
   const [compose, setCompose] = useState(analysis.compose);
-  const [dockerfile, setDockerfile] = useState(analysis.dockerfile);
+  const [dockerfile, setDockerfile] = useState(analysis.dockerfile ?? "");
   const [driver, setDriver] = useState<Driver>();
   const known = new Map(analysis.variables.map((one) => [one.name, one]));
   const [values, setValues] = useState<Record<string, string>>(() =>
@@ -126,7 +126,7 @@ function Understood({ source, analysis, back }: { source: Source; analysis: Anal
       body={() => ({
         deploy_method: "ai",
         ...source,
-        result: { compose, dockerfile },
+        result: { compose, dockerfile: dockerfile.trim() ? dockerfile : null },
         variables: filledIn(names, values),
         ...(driver && { driver }),
       })}
@@ -144,13 +144,15 @@ function Understood({ source, analysis, back }: { source: Source; analysis: Anal
           <Findings analysis={analysis} />
           <Paper p="md">
             <Stack gap="md">
-              <Editor
-                label="Dockerfile"
-                hint="How the image is built. Edit what you know better."
-                language="dockerfile"
-                value={dockerfile}
-                change={setDockerfile}
-              />
+              {analysis.dockerfile !== null && (
+                <Editor
+                  label="Dockerfile"
+                  hint="How the image is built. Edit what you know better."
+                  language="dockerfile"
+                  value={dockerfile}
+                  change={setDockerfile}
+                />
+              )}
               <Editor
                 label="Compose document"
                 hint="What runs beside it."

@@ -4,6 +4,7 @@ import { Spotlight } from "@mantine/spotlight";
 import "@mantine/spotlight/styles.css";
 import {
   IconApi,
+  IconCpu,
   IconHistory,
   IconHome,
   IconKey,
@@ -11,6 +12,7 @@ import {
   IconMoon,
   IconPlayerPlay,
   IconPlayerStop,
+  IconPlugConnected,
   IconReceipt,
   IconRefresh,
   IconRocket,
@@ -122,12 +124,15 @@ export default function Palette() {
 
   const go = (to: string) => () => void navigate({ to });
   const deployBy = (way: "compose" | "ai") => () => void navigate({ to: "/deploy", search: { way } });
+  const list = (kind: "unit" | "endpoint") => () => void navigate({ to: "/services", search: { kind } });
   const pages: Entry[] = [
     { id: "home", label: "Home", icon: IconHome, run: go("/") },
     { id: "services", label: "Services", icon: IconServer, run: go("/services") },
     ...(can("services.deploy")
       ? [{ id: "deploy", label: "Deploy a service", icon: IconRocket, run: go("/deploy") }]
       : []),
+    { id: "units", label: "Host units", icon: IconCpu, run: list("unit") },
+    { id: "endpoints", label: "Endpoints", icon: IconPlugConnected, run: list("endpoint") },
     ...(can("services.deploy")
       ? [
           { id: "compose", label: "Deploy a compose document", icon: IconStack2, run: deployBy("compose") },

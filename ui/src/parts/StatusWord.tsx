@@ -23,9 +23,16 @@ export const toneOf = (status: string) => TONES[status] ?? "idle";
 const WORDS: Record<string, string> = { success: "Succeeded" };
 const capital = (word: string) => word.charAt(0).toUpperCase() + word.slice(1);
 
+interface StatusWordProps {
+  status: string;
+  word?: string;
+  pill?: boolean;
+  /** Where the same word means another thing elsewhere: good, bad, busy, warn or idle. */
+  tone?: string;
+}
+
 /** A dot and its word: never colour alone. */
-export function StatusWord({ status, word, pill }: { status: string; word?: string; pill?: boolean }) {
-  const tone = toneOf(status);
+export function StatusWord({ status, word, pill, tone = toneOf(status) }: StatusWordProps) {
   return (
     <span className={classes.root} data-tone={tone} data-pill={pill || undefined} data-status={status}>
       <span className={classes.dot} data-pulse={tone === "busy" || undefined} aria-hidden />

@@ -14,26 +14,39 @@ import {
   TextInput,
 } from "@mantine/core";
 import { useDebouncedCallback, useHotkeys } from "@mantine/hooks";
-import { IconArrowDown, IconArrowUp, IconRocket, IconSearch, IconSearchOff, IconServer } from "@tabler/icons-react";
+import {
+  IconArrowDown,
+  IconArrowUp,
+  IconPlus,
+  IconRocket,
+  IconSearch,
+  IconSearchOff,
+  IconServer,
+} from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
-import { useEffect, useRef, useState } from "react";
+import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { servicesQuery } from "../api/queries";
 import type { ServiceRow } from "../api/types";
+import { EndpointTable } from "../endpoints/EndpointTable";
 import { Address } from "../parts/Address";
 import { count, cpu, megabytes } from "../parts/numbers";
 import { Page } from "../parts/Page";
 import { StatusWord, serviceStatus } from "../parts/StatusWord";
-import { Empty, Failed } from "../parts/states";
+import { Empty, Failed, Loading } from "../parts/states";
 import { When } from "../parts/When";
 import { useCan } from "../session/session";
+import { UnitTable } from "../units/UnitTable";
 import { BulkBar } from "./BulkBar";
 import { Meter } from "./Meter";
 import { RowActions } from "./RowActions";
 import classes from "./ServiceList.module.css";
 import { Source } from "./Source";
-import type { ServiceSearch } from "./search";
+import { type Kind, type ServiceSearch, UNIT_STATUSES } from "./search";
 
+const EndpointDialog = lazy(() =>
+  import("../endpoints/EndpointDialog").then((part) => ({ default: part.EndpointDialog })),
+);
 const route = getRouteApi("/services");
 const PER_PAGE = 25;
 const WORDS = ["all", "running", "deploying", "stopped", "failed"];
@@ -42,8 +55,20 @@ export default function ServiceList() {
   const search = route.useSearch();
   const navigate = useNavigate({ from: "/services" });
   const can = useCan();
-  const { page = 1, status, sort = "created_at", order = "desc" } = search;
-  const services = useQuery(servicesQuery({ page, per_page: PER_PAGE, status, search: search.search, sort, order }));
+  const { kind, page = 1, status, sort = "created_at", order = "desc" } = search;
+  const services = useQuery({
+    ...servicesQuery({
+      page,
+      per_page: PER_PAGE,
+      status: kind ? undefined : status,
+      search: search.search,
+      sort,
+      order,
+      ...(kind && { type: kind }),
+    }),
+    enabled: kind !== "unit",
+  });
+  const [adding, setAdding] = useState(false);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const set = (change: Partial<ServiceSearch>) =>
     void navigate({ search: (before) => ({ ...before, page: undefined, ...change }), replace: !("page" in change) });
@@ -51,10 +76,12 @@ export default function ServiceList() {
   // biome-ignore lint/correctness/useExhaustiveDependencies: another page has other rows
   useEffect(() => setChosen(new Set()), [page, status, search.search, sort, order]);
 
+  const words = kind === "unit" ? ["all", ...UNIT_STATUSES] : WORDS;
   const rows = services.data?.data ?? [];
   const total = services.data?.total ?? 0;
   const pages = Math.max(1, Math.ceil(total / PER_PAGE));
   const filtered = Boolean(status || search.search);
+  const add = can("services.deploy") ? () => setAdding(true) : undefined;
   const deploy = can("services.deploy") && (
     <Button leftSection={<IconRocket size={16} />} component={Link} to="/deploy">
       Deploy a service
@@ -67,23 +94,62 @@ export default function ServiceList() {
   };
   const tools = can("services.write");
 
-  if (services.data && total === 0 && !filtered)
+  const kinds = (
+    <SegmentedControl
+      size="xs"
+      aria-label="Kind"
+      data={[
+        { value: "app", label: "Apps" },
+        { value: "unit", label: "Host units" },
+        { value: "endpoint", label: "Endpoints" },
+      ]}
+      value={kind ?? "app"}
+      onChange={(next) => void navigate({ search: next === "app" ? {} : { kind: next as Kind } })}
+    />
+  );
+  if (kind === "endpoint")
+    return (
+      <Page
+        title="Services"
+        actions={
+          add &&
+          rows.length > 0 && (
+            <Button leftSection={<IconPlus size={16} />} onClick={add}>
+              Add an endpoint
+            </Button>
+          )
+        }
+      >
+        <div>{kinds}</div>
+        {services.isPending && <Loading rows={4} height={30} />}
+        {services.error && <Failed error={services.error} what="the endpoints" retry={services.refetch} />}
+        {services.data && <EndpointTable endpoints={rows.filter((row) => row.kind === "endpoint")} add={add} />}
+        {adding && (
+          <Suspense fallback={null}>
+            <EndpointDialog close={() => setAdding(false)} />
+          </Suspense>
+        )}
+      </Page>
+    );
+  if (services.data && total === 0 && !filtered && !kind)
     return (
       <Page title="Services">
+        <div>{kinds}</div>
         <Empty icon={<IconServer size={36} stroke={1.3} />} title="Nothing runs here yet" action={deploy}>
           A service is an app that Homeport runs for you, at an address of its own.
         </Empty>
       </Page>
     );
   return (
-    <Page title="Services" actions={deploy}>
+    <Page title="Services" actions={kind ? null : deploy}>
       <Group gap="sm">
+        {kinds}
         <SearchBox value={search.search ?? ""} change={(text) => set({ search: text || undefined })} />
         <SegmentedControl
           className="wide-only"
           size="xs"
           aria-label="Status"
-          data={WORDS.map((word) => ({ value: word, label: word.charAt(0).toUpperCase() + word.slice(1) }))}
+          data={words.map((word) => ({ value: word, label: word.charAt(0).toUpperCase() + word.slice(1) }))}
           value={status ?? "all"}
           onChange={(word) => set({ status: word === "all" ? undefined : word })}
         />
@@ -91,17 +157,18 @@ export default function ServiceList() {
           className="phone-only"
           w={130}
           aria-label="Status"
-          data={WORDS.map((word) => ({ value: word, label: word.charAt(0).toUpperCase() + word.slice(1) }))}
+          data={words.map((word) => ({ value: word, label: word.charAt(0).toUpperCase() + word.slice(1) }))}
           value={status ?? "all"}
           allowDeselect={false}
           onChange={(word) => set({ status: word === "all" ? undefined : (word ?? undefined) })}
         />
         <Text size="sm" c="dimmed" ml="auto" aria-live="polite" className="wide-only num">
-          {services.data && count(total, "service")}
+          {services.data && !kind && count(total, "service")}
         </Text>
       </Group>
-      {services.error && <Failed error={services.error} what="the services" retry={services.refetch} />}
-      {services.data && total === 0 && (
+      {kind === "unit" && <UnitTable search={search.search} status={status} />}
+      {services.error && !kind && <Failed error={services.error} what="the services" retry={services.refetch} />}
+      {services.data && total === 0 && !kind && (
         <Empty
           icon={<IconSearchOff size={32} stroke={1.4} />}
           title="No service matches"
@@ -112,7 +179,7 @@ export default function ServiceList() {
           }
         />
       )}
-      {(services.isPending || rows.length > 0) && (
+      {!kind && (services.isPending || rows.length > 0) && (
         <Paper className={classes.box} data-old={services.isPlaceholderData || undefined}>
           <Table className={classes.table} highlightOnHover aria-busy={services.isFetching}>
             <Table.Thead>
@@ -154,7 +221,7 @@ export default function ServiceList() {
           </Table>
         </Paper>
       )}
-      {pages > 1 && (
+      {!kind && pages > 1 && (
         <Group justify="space-between">
           <Text size="sm" c="dimmed" className="num">
             {(page - 1) * PER_PAGE + 1}–{Math.min(page * PER_PAGE, total)} of {total.toLocaleString("en")}
@@ -248,7 +315,7 @@ function Row({ row, tools, chosen, toggle }: { row: ServiceRow; tools: boolean; 
           <StatusWord status={serviceStatus(row)} />
         )}
       </Table.Td>
-      <Table.Td data-cell="address">{row.url && <Address url={row.url} />}</Table.Td>
+      <Table.Td data-cell="address">{row.url && row.kind !== "endpoint" && <Address url={row.url} />}</Table.Td>
       <Table.Td data-cell="cpu" ta="right" className="num">
         {on ? (
           cpu(row.resources.cpu_usage)

@@ -12,9 +12,10 @@ import {
 } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, Outlet } from "@tanstack/react-router";
+import { lazy, Suspense } from "react";
 import { ApiError } from "../api/client";
 import { serviceQuery } from "../api/queries";
-import type { ServiceDetail } from "../api/types";
+import type { ServiceDetail, Unit } from "../api/types";
 import { Address } from "../parts/Address";
 import { StatusWord, serviceStatus } from "../parts/StatusWord";
 import { Empty, Failed, Loading } from "../parts/states";
@@ -23,6 +24,8 @@ import { useServiceActions } from "./actions";
 import { Redeploy } from "./Redeploy";
 import classes from "./ServicePage.module.css";
 
+const UnitPage = lazy(() => import("../units/UnitPage"));
+const EndpointPage = lazy(() => import("../endpoints/EndpointPage"));
 const route = getRouteApi("/services/$ref");
 const TABS = [
   { to: "/services/$ref", label: "Overview" },
@@ -37,7 +40,16 @@ const TABS = [
 const isStack = (service: ServiceDetail | undefined) =>
   service?.driver === "compose" || service?.driver === "swarm" || /^(compose|ai)$/.test(service?.deploy_method ?? "");
 
+/** A service, each kind by a page of its own. */
 export default function ServicePage() {
+  return (
+    <Suspense fallback={<Loading rows={6} />}>
+      <OfItsKind />
+    </Suspense>
+  );
+}
+
+function OfItsKind() {
   const { ref } = route.useParams();
   const service = useQuery(serviceQuery(ref));
   useDocumentTitle(`${service.data?.name ?? ref} · Homeport`);
@@ -56,6 +68,8 @@ export default function ServicePage() {
       </Empty>
     );
   if (service.error && !service.data) return <Failed error={service.error} what={ref} retry={service.refetch} />;
+  if (service.data?.kind === "unit") return <UnitPage unit={service.data as unknown as Unit} />;
+  if (service.data?.kind === "endpoint") return <EndpointPage service={service.data} />;
   return (
     <Container size={1180} px={0}>
       <Stack gap="md" className="tall">

@@ -4,9 +4,9 @@ import { api } from "../api/calls";
 import { ApiError } from "../api/client";
 import { tell, tellProblem } from "../parts/tell";
 
-export type Action = "start" | "stop" | "restart";
-const DONE = { start: "is running", stop: "is stopped", restart: "was restarted" };
-const ING = { start: "start", stop: "stop", restart: "restart" };
+export type Action = "start" | "stop" | "restart" | "reload";
+const DONE = { start: "is running", stop: "is stopped", restart: "was restarted", reload: "was reloaded" };
+const ING = { start: "start", stop: "stop", restart: "restart", reload: "reload" };
 
 /** What can be done to a service from anywhere; each says how it went. `why` shows its last failed deploy, or its log. */
 export function useServiceActions() {

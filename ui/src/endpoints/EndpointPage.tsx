@@ -1,0 +1,165 @@
+import { Alert, Button, Container, Group, Modal, Paper, Stack, Text, TextInput, Title } from "@mantine/core";
+import { IconAlertTriangle, IconExternalLink, IconPencil, IconRefresh } from "@tabler/icons-react";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
+import { useState } from "react";
+import { api } from "../api/calls";
+import { healthQuery } from "../api/queries";
+import type { ServiceDetail } from "../api/types";
+import { Section } from "../parts/Page";
+import { tell } from "../parts/tell";
+import { useCan } from "../session/session";
+import classes from "../units/UnitPage.module.css";
+import { EndpointDialog } from "./EndpointDialog";
+import { Health } from "./Health";
+import { pluginWord } from "./plugins";
+
+/** Something that runs elsewhere: where it is, whether it answers, and its settings. */
+export default function EndpointPage({ service }: { service: ServiceDetail }) {
+  const can = useCan()("services.write");
+  const [editing, setEditing] = useState(false);
+  const health = useQuery({ ...healthQuery(service.name), enabled: service.enabled });
+  const where = [service.host ?? service.hostname, service.port].filter(Boolean).join(":");
+  const web = service.plugin === "http" || service.plugin === "https";
+  const ill = service.enabled && health.data && !health.data.healthy;
+  return (
+    <Container size={1180} px={0}>
+      <Stack gap="md">
+        <Group justify="space-between" align="flex-start" gap="sm">
+          <Stack gap={4} miw={0}>
+            <Group gap="sm">
+              <Title order={1} style={{ overflowWrap: "anywhere" }}>
+                {service.display_name || service.name}
+              </Title>
+              <span aria-live="polite">
+                <Health name={service.name} enabled={service.enabled} pill />
+              </span>
+            </Group>
+            <Text size="sm" c="dimmed">
+              {service.description || pluginWord(service.plugin)}
+            </Text>
+          </Stack>
+          <Group gap="xs">
+            <Button
+              variant="default"
+              leftSection={<IconRefresh size={16} />}
+              loading={health.isFetching}
+              disabled={!service.enabled}
+              onClick={() => void health.refetch()}
+            >
+              Check now
+            </Button>
+            {can && (
+              <Button variant="default" leftSection={<IconPencil size={16} />} onClick={() => setEditing(true)}>
+                Change
+              </Button>
+            )}
+            {web && (
+              <Button
+                component="a"
+                href={`${service.plugin}://${where}${service.path ?? ""}`}
+                target="_blank"
+                rel="noreferrer"
+                leftSection={<IconExternalLink size={16} />}
+              >
+                Open
+              </Button>
+            )}
+          </Group>
+        </Group>
+        {ill && (
+          <Alert color="red" icon={<IconAlertTriangle />} title="It does not answer">
+            {health.data?.message ?? "The last check failed."}
+          </Alert>
+        )}
+        <Paper p="md">
+          <dl className={classes.facts}>
+            <Fact name="What it is" value={pluginWord(service.plugin)} />
+            <Fact name="Where" value={where || "–"} />
+            {web && <Fact name="Path" value={service.path || "/"} />}
+            <Fact name="Category" value={service.category || "–"} />
+            <Fact name="Needed scopes" value={(service.required_scopes ?? service.scopes ?? []).join(", ") || "none"} />
+            <Fact name="Enabled" value={service.enabled ? "Yes" : "No"} />
+          </dl>
+        </Paper>
+        {can && <Danger service={service} />}
+        {editing && <EndpointDialog endpoint={service} close={() => setEditing(false)} />}
+      </Stack>
+    </Container>
+  );
+}
+
+function Fact({ name, value }: { name: string; value: string }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{value}</dd>
+    </div>
+  );
+}
+
+function Danger({ service }: { service: ServiceDetail }) {
+  const client = useQueryClient();
+  const navigate = useNavigate();
+  const [opened, setOpened] = useState(false);
+  const [typed, setTyped] = useState("");
+  const remove = useMutation({
+    mutationFn: () => api.remove(service.name),
+    onSuccess: async () => {
+      tell(`${service.name} was deleted.`);
+      await navigate({ to: "/services", search: { kind: "endpoint" } });
+      client.removeQueries({ queryKey: ["service", service.name] });
+      await client.invalidateQueries({ queryKey: ["services"] });
+    },
+  });
+  return (
+    <Section title="Danger zone">
+      <Paper p="md" style={{ borderColor: "var(--bad)" }}>
+        <Group justify="space-between" gap="sm">
+          <div>
+            <Text size="sm" fw={600}>
+              Delete this endpoint
+            </Text>
+            <Text size="xs" c="dimmed">
+              Only what is written here; what runs there is not touched.
+            </Text>
+          </div>
+          <Button variant="outline" color="red" onClick={() => setOpened(true)}>
+            Delete…
+          </Button>
+        </Group>
+      </Paper>
+      <Modal opened={opened} onClose={() => setOpened(false)} title={`Delete ${service.name}?`}>
+        <form
+          onSubmit={(event) => {
+            event.preventDefault();
+            if (typed === service.name) remove.mutate();
+          }}
+        >
+          <Stack>
+            <TextInput
+              label={
+                <>
+                  Type <strong>{service.name}</strong> to confirm
+                </>
+              }
+              data-autofocus
+              autoComplete="off"
+              value={typed}
+              error={remove.error?.message}
+              onChange={(event) => setTyped(event.currentTarget.value)}
+            />
+            <Group justify="flex-end">
+              <Button variant="default" onClick={() => setOpened(false)}>
+                Cancel
+              </Button>
+              <Button color="red" type="submit" disabled={typed !== service.name} loading={remove.isPending}>
+                Delete {service.name}
+              </Button>
+            </Group>
+          </Stack>
+        </form>
+      </Modal>
+    </Section>
+  );
+}
