@@ -6,6 +6,7 @@ Order, the first wins: command line, environment (`HOMEPORT_<NAME>`), `homeport.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+# systemd.unit(5), without what a command line could take for an option or for another kind of unit
+_UNIT = re.compile(
+    r"(?!.*\.(socket|timer|target|mount|automount|path|slice|scope|swap|device)$)[A-Za-z0-9_@][A-Za-z0-9:_.@\\-]{0,249}"
+)
 
 
 def default_data_dir() -> Path:
@@ -70,7 +76,7 @@ class Settings(BaseModel):
     )
     default_driver: Literal["auto", "process", "compose", "swarm"] = Field(
         "auto",
-        description="What runs an app that names no driver; auto: a stack or a Dockerfile on Docker, the rest as processes.",
+        description="What runs an app that names no driver; auto: stacks and Dockerfiles on Docker, the rest as processes.",
     )
     disk_reserve_mb: int = Field(1024, ge=0, description="Disk that a build must leave free.")
     units: tuple[str, ...] = Field(
@@ -86,6 +92,20 @@ class Settings(BaseModel):
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("units")
+    @classmethod
+    def _unit_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        names = tuple(name.removesuffix(".service") for name in value)
+        wrong = next((name for name in names if not _UNIT.fullmatch(name)), None)
+        if wrong is not None:
+            raise ValueError(f"{wrong[:80]!r} is no name of a service unit")
+        return names
+
+    @field_validator("own_unit")
+    @classmethod
+    def _own_unit(cls, value: str) -> str:
+        return value.removesuffix(".service")
 
     @field_validator("outbound_allow")
     @classmethod

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from homeport import __version__
-from homeport.cli import compose, deploy, events, jobs, login, logs, machine, services, templates
+from homeport.cli import compose, deploy, events, jobs, login, logs, machine, services, templates, units
 
 app = typer.Typer(
     name="homeport",
@@ -17,7 +17,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-_APPS, _DEPLOYS, _PORTAL = "Apps", "Deploys", "The portal"
+_APPS, _UNITS, _DEPLOYS, _PORTAL = "Apps", "Units", "Deploys", "The portal"
 
 for verb, panel in (
     (deploy.deploy, _APPS),
@@ -27,6 +27,8 @@ for verb, panel in (
     (services.stop, _APPS),
     (services.restart, _APPS),
     (services.rm, _APPS),
+    (units.units, _UNITS),
+    (units.reload, _UNITS),
     (services.redeploy, _DEPLOYS),
     (services.rollback, _DEPLOYS),
     (services.releases, _DEPLOYS),

@@ -60,7 +60,7 @@ def followed(client: Client, ref: str, tail: int, since: str | None) -> Iterator
                     if "skipped" in entry:
                         yield entry
                         continue
-                    mark = f"{entry.get('container')} {entry['stream']} {entry['message']}"
+                    mark = f"{entry.get('container')} {entry.get('stream')} {entry['message']}"
                     if entry["timestamp"] == last:
                         if known[mark] > 0:
                             known[mark] -= 1
@@ -90,7 +90,7 @@ def logs(
     portal: PortalUrl = None,
     json: Json = False,
 ) -> None:
-    """Show an app's logs; with --json one entry a line."""
+    """Show an app's logs or a unit's journal; with --json one entry a line."""
     from homeport.cli.client import Client
     from homeport.cli.connection import resolve
 
@@ -110,7 +110,7 @@ def _print(entry: dict[str, Any], *, timestamps: bool, as_json: bool) -> None:
     if as_json:
         return print_json_line(entry)
     message = safe(entry["message"]) if sys.stdout.isatty() else entry["message"]
-    if entry["stream"] == "system":
+    if entry.get("stream") == "system":
         message = f"— {message}"
     sys.stdout.write(f"{entry['timestamp']} {message}\n" if timestamps else f"{message}\n")
     sys.stdout.flush()

@@ -40,12 +40,25 @@ def up(
     serve(settings, as_json=json)
 
 
-def init(data_dir: DataDir = None, domain: Domain = None, json: Json = False) -> None:
+def init(
+    data_dir: DataDir = None,
+    domain: Domain = None,
+    systemd: Annotated[
+        bool, typer.Option("--systemd", help="Only print what a portal that is not root needs to manage its units.")
+    ] = False,
+    user: Annotated[str | None, typer.Option("--user", help="With --systemd: whom the portal runs as.")] = None,
+    install: Annotated[bool, typer.Option("--install", help="With --systemd: install it; as root.")] = False,
+    json: Json = False,
+) -> None:
     """Set everything up without serving: data directory, keys, CA, database, administrator."""
+    settings, _ = _settings(data_dir=data_dir, domain=domain)
+    if systemd:
+        from homeport.cli.units import privileges
+
+        return privileges(settings, user, install=install, as_json=json)
     from homeport.cli.serve import prepare
 
-    settings, _ = _settings(data_dir=data_dir, domain=domain)
-    prepare(settings, as_json=json)
+    return prepare(settings, as_json=json)
 
 
 def config(data_dir: DataDir = None, json: Json = False) -> None:

@@ -61,6 +61,12 @@ def _every(client: Any, **filters: str | None) -> list[dict[str, Any]]:
 def _show(service: dict[str, Any]) -> None:
     from homeport.cli.output import ago, print_fields
 
+    if service["kind"] == "unit":
+        names = (
+            "name", "status", "active_state", "sub_state", "description", "uptime", "pid", "restarts", "exit_code",
+            "unit_file_state",
+        )  # fmt: skip
+        return print_fields((name.replace("_", " "), service.get(name)) for name in names)
     resources, health = service["resources"], service.get("health") or {}
     source = service.get("git_url") or service.get("template") or service["deploy_method"]
     detection = service.get("detection") or {}
@@ -88,24 +94,26 @@ def _show(service: dict[str, Any]) -> None:
             ("pending", "variables changed since the last deploy" if service.get("variables_changed") else None),
         )
     )
+    return None
 
 
 def start(ref: Ref, portal: PortalUrl = None, json: Json = False) -> None:
-    """Start an app."""
-    _act(ref, "start", portal, as_json=json)
+    """Start an app or a unit."""
+    act(ref, "start", portal, as_json=json)
 
 
 def stop(ref: Ref, portal: PortalUrl = None, json: Json = False) -> None:
-    """Stop an app; its data and releases stay."""
-    _act(ref, "stop", portal, as_json=json)
+    """Stop an app or a unit; an app's data and releases stay."""
+    act(ref, "stop", portal, as_json=json)
 
 
 def restart(ref: Ref, portal: PortalUrl = None, json: Json = False) -> None:
-    """Stop and start an app."""
-    _act(ref, "restart", portal, as_json=json)
+    """Stop and start an app or a unit."""
+    act(ref, "restart", portal, as_json=json)
 
 
-def _act(ref: str, action: str, portal: str | None, *, as_json: bool) -> None:
+def act(ref: str, action: str, portal: str | None, *, as_json: bool) -> None:
+    """POST the action and print what came of it."""
     from homeport.cli.client import Client
     from homeport.cli.connection import resolve
     from homeport.cli.output import print_json, safe

@@ -19,7 +19,8 @@ import psutil
 START_SECONDS = 20.0
 _ETC = (
     "passwd", "group", "shadow", "nsswitch.conf", "ld.so.conf", "ld.so.conf.d", "ld.so.cache", "dbus-1",
-    "login.defs", "debian_version", "alternatives", "default", "mime.types", "pam.d", "security", "ssl",
+    "login.defs", "sudoers", "sudoers.d", "debian_version",
+    "alternatives", "default", "mime.types", "pam.d", "security", "ssl",
 )  # fmt: skip
 _BOOT = r"""
 set -e

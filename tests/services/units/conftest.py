@@ -112,7 +112,7 @@ def logs(portal: PortalProcess) -> Iterator[Logs]:
     def open_one(name: str, query: str = "", **headers: str) -> ClientConnection:
         address = f"wss://localhost:{portal.port}/api/services/{name}/logs{query}"
         given = {"Authorization": f"Bearer {portal.key}", **headers}
-        one = connect(address, ssl=portal.tls, additional_headers=given, proxy=None)
+        one = connect(address, ssl=portal.tls, additional_headers=given, proxy=None, max_queue=None)
         opened.append(one)
         return one
 
