@@ -6,8 +6,9 @@ Each may run again after a crash: it begins by accepting or removing what its la
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from homeport.services.metrics import Metrics
 from homeport.services.models import JobRow, ReleaseRow, ServiceRow
 from homeport.services.origin import Origins
 from homeport.services.ports import Ports
-from homeport.services.problems import GateFailed, ReleaseNotFound
+from homeport.services.problems import BuildFailed, GateFailed, ReleaseNotFound
 from homeport.services.sources import Plan
 from homeport.services.stacks import DRIVERS, Stacks, is_stack
 from homeport.services.variables import Variable, environment, seal, secret_values, unseal
@@ -39,6 +40,7 @@ from homeport.storage import Database
 GATE_POLL = 0.2  # seconds
 RESTARTS_AT_GATE = 3
 JOBS_KEPT = 100  # of one service
+TROUBLE = 16_384  # characters of a failed log that are kept to mend by
 QUOTED = 200  # lines of a failed release's log that its job shows
 
 
@@ -164,7 +166,7 @@ class DeploySteps:
         if work.is_repeat:
             return "kept from its first deploy"
         if is_stack(work.release):
-            return await self._make_images(work)
+            return await self._build_stack(work)
         plan = Plan.from_dict(work.release.plan or {})
         directory = self._folders.build(work.service.id, work.release.build_id)
         built = await self._origins.build(
@@ -174,13 +176,47 @@ class DeploySteps:
             await store.change_release(session, work.release.id, size_mb=built.size_mb)
         return f"{built.size_mb} MB" if plan.build else "nothing to build"
 
-    async def _make_images(self, work: Work) -> str:
+    async def _build_stack(self, work: Work) -> str:
+        """The images; what the analyser wrote is mended by what a failed build shows."""
+        while True:
+            said: deque[str] = deque(maxlen=QUOTED)
+            try:
+                return await self._make_images(work, said)
+            except BuildFailed as problem:
+                mended = await self._mend(work, "build", [*said, problem.message])
+                if mended is None:
+                    raise
+                work = mended
+
+    async def _mend(self, work: Work, step: str, log: Sequence[str]) -> Work | None:
+        """An analysed release with what the log of its failed try has shown; None where nothing can be mended."""
+        source, plan = work.release.source, work.release.plan or {}
+        if source["deploy_method"] != "ai" or source.get("compose"):
+            return None
+        troubles = [*plan.get("troubles", []), "\n".join(log)[-TROUBLE:]]
+        folder = self._folders.build(work.service.id, work.release.build_id)
+        found, reason = await self._origins.repaired(folder, work.service.name, troubles)
+        self._teller(work, step)(f"{'Mended' if found else 'Not mended'}: {reason}")
+        if found is None:
+            return None
+        async with self._database.write() as session:
+            kept = {**found.plan(), "troubles": troubles}
+            await store.change_release(session, work.release.id, compose=found.text, plan={**plan, **kept})
+        await self._take_variables(work, found.variables)
+        async with self._database.read() as session:
+            return replace(work, release=await store.get_release(session, work.release.id))
+
+    async def _make_images(self, work: Work, said: deque[str]) -> str:
         await self._stacks.require()
+        tell = self._teller(work, "build")
+
+        def hear(line: str) -> None:
+            said.append(line)
+            tell(line)
+
         stack = self._stacks.read(work.service, work.release, self._variables(work))
         directory = self._folders.build(work.service.id, work.release.build_id)
-        images = await self._stacks.make_images(
-            work.service.id, work.release.id, stack, directory, self._teller(work, "build")
-        )
+        images = await self._stacks.make_images(work.service.id, work.release.id, stack, directory, hear)
         async with self._database.write() as session:
             await store.change_release(session, work.release.id, images=images)
         built = sum(one.build is not None for one in stack.services)
@@ -198,13 +234,29 @@ class DeploySteps:
         return f"listening on port {spec.port}"
 
     async def gate(self, work: Work) -> str | None:
-        """Passes when the new instance is well; fails when it keeps ending or the time is up."""
+        """Passes when the new instance is well; an analysed one that is not may be mended and tried again."""
+        while True:
+            try:
+                return await self._gate(work)
+            except GateFailed as problem:
+                entries = await self._logs.tail(work.service.id, lines=QUOTED)
+                mended = await self._mend(work, "gate", [*(one.message for one in entries), problem.message])
+                if mended is None:
+                    raise
+            await self._build_stack(mended)
+            async with self._database.read() as session:
+                work = replace(work, release=await store.get_release(session, work.release.id))
+            await self.start(work)
+
+    async def _gate(self, work: Work) -> str | None:
+        """Fails when it keeps ending or the time is up."""
         spec = self._launcher.spec(work.service, work.release)
         probe = self._launcher.probe(work.release)
         if self._live.observation(spec.id) is None:  # the portal was killed meanwhile
             seen = (await self._driver.observe()).get(spec.id)
             self._live.saw(seen or await self._driver.start(spec))
-        deadline = self._clock.monotonic() + self._settings.gate_timeout - 1
+        wait = max(self._settings.gate_timeout, probe.start_period)
+        deadline = self._clock.monotonic() + wait - 1
         problem: str | None = "it was not probed"
         while self._clock.monotonic() < deadline:
             seen = self._live.observation(spec.id)
@@ -217,7 +269,7 @@ class DeploySteps:
             await self._clock.sleep(GATE_POLL)
         await self._quote_log(work)
         raise GateFailed(
-            f"The new release did not become healthy within {self._settings.gate_timeout} s: {problem}. "
+            f"The new release did not become healthy within {wait:g} s: {problem}. "
             + (
                 f"Its service {spec.stack.routed} must listen on port {spec.stack.port}, on all addresses."
                 if spec.stack

@@ -32,6 +32,7 @@ from homeport.storage import Database, Durable, Step, Workflow
 log = structlog.get_logger()
 
 WORKFLOW = "deploy"
+LONGEST_START = 900.0  # seconds that a template may ask a gate to wait
 STEP_LIMIT = 60.0  # seconds, of a step that has no setting of its own
 VERBS = {"deploy": "Deployed", "redeploy": "Redeployed", "rollback": "Rolled back"}
 
@@ -66,7 +67,8 @@ class Deployments:
             "fetch": settings_limit(self._settings.fetch_timeout),
             "build": settings_limit(self._settings.build_timeout),
             "start": settings_limit(self._settings.gate_timeout + self._settings.drain_timeout + STEP_LIMIT),
-            "gate": settings_limit(self._settings.gate_timeout),
+            # Analysed releases may be mended at the gate: built and tried again, three times at most.
+            "gate": settings_limit(4 * max(self._settings.gate_timeout, LONGEST_START) + self._settings.build_timeout),
             "retire": settings_limit(self._settings.drain_timeout + self._settings.stop_grace) * 2,
         }
         actions: dict[str, Callable[[Work], Awaitable[str | None]]] = {

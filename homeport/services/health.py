@@ -32,6 +32,7 @@ class Probe:
     interval: float = 30.0
     timeout: float = 5.0
     failures: int = 3
+    start_period: float = 0.0  # what a gate should wait at least
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "command": list(self.command)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,14 @@ MIB = 1024 * 1024
 
 
 @dataclass(frozen=True)
+class Needs:
+    """The least that an app runs well with: cores and MiB."""
+
+    cpu: float = 0.0
+    memory_mb: int = 0
+
+
+@dataclass(frozen=True)
 class Built:
     size_mb: int
 
@@ -50,7 +58,8 @@ class Origins:
         self._templates = templates
         self._folders = folders
         self._confines = confines
-        self._git = GitFetcher.from_settings(settings, OutboundGuard(settings.outbound_allow), confines.within)
+        self._guard = OutboundGuard(settings.outbound_allow)
+        self._git = GitFetcher.from_settings(settings, self._guard, confines.within)
         self._stacks = stacks
         self._toolchain: Toolchain | None = None
 
@@ -64,6 +73,13 @@ class Origins:
                 await self._git.admit(git_url or "", git_branch)
         elif method == "template":
             self._templates.get(template_id or "")
+
+    def needs(self, template_id: str | None) -> Needs:
+        """What the template says that it needs; nothing for other sources."""
+        if not template_id:
+            return Needs()
+        template = self._templates.get(template_id)
+        return Needs(template.cpu, template.memory_mb)
 
     def resolve(self, template_id: str, name: str, given: Mapping[str, str], kept: Mapping[str, str]) -> Resolved:
         """A template's variables with what was given, generated before, or is generated now."""
@@ -134,7 +150,9 @@ class Origins:
 
     async def analysed(self, folder: Path, name: str) -> StackSource:
         """What the analyser makes of a source: its document, and the Dockerfile that it wrote into the folder."""
-        analysis = await self._analyse(folder, name)
+        return await self._stack_source(folder, await self._analyse(folder, name))
+
+    async def _stack_source(self, folder: Path, analysis: Analysis) -> StackSource:
         if analysis.dockerfile:
             await asyncio.to_thread((folder / WRITTEN_DOCKERFILE).write_text, analysis.dockerfile)
         reason = " ".join(f"{one.what} ({one.because})." for one in analysis.findings[:5])
@@ -150,10 +168,24 @@ class Origins:
         finally:
             await asyncio.to_thread(remove_tree, folder)
 
-    async def _analyse(self, folder: Path, name: str) -> Analysis:
-        from homeport.services.analysis import analyse  # its rules are read when somebody first asks
+    async def repaired(self, folder: Path, name: str, troubles: Sequence[str]) -> tuple[StackSource | None, str]:
+        """The analysis once more, with what each failed try's log has shown; why, or why there is nothing to mend."""
+        from homeport.services.analysis.repairs import repair
 
-        return await asyncio.to_thread(analyse, folder, name=name)
+        analysis = await self._analyse(folder, name)
+        reason = ""
+        for attempt, log in enumerate(troubles, 1):
+            mended = repair(analysis, log, attempt)
+            reason = mended.reason
+            if mended.analysis is None:
+                return None, reason
+            analysis = mended.analysis
+        return await self._stack_source(folder, analysis), reason
+
+    async def _analyse(self, folder: Path, name: str) -> Analysis:
+        from homeport.services.analysis.analyst import Analyst  # its rules are read when somebody first asks
+
+        return await Analyst(self._settings, self._guard).analyse(folder, name=name)
 
     async def detect(self, directory: Path, variables: Mapping[str, str]) -> str:
         """One sentence: what it is, and how that is known."""

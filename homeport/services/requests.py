@@ -82,6 +82,7 @@ class DeployRequests:
         await self._origins.check(wanted.deploy_method, url, wanted.git_branch, wanted.template_id)
         service_id = new_id("svc")
         variables = self._variables(wanted, wanted.name)
+        least = self._origins.needs(wanted.template_id if wanted.deploy_method == "template" else None)
         now = self._clock.now()
         service = ServiceRow(
             id=service_id, name=wanted.name, customer_id=actor.customer_id or wanted.customer_id, kind="app",
@@ -94,8 +95,8 @@ class DeployRequests:
             upload_id=wanted.upload_id if wanted.deploy_method == "upload" else None,
             variables=seal(self._sealer, service_id, variables),
             probe=wanted.probe.model_dump(exclude_none=True) if wanted.probe else None,
-            cpu_limit=wanted.resources.cpu_limit or self._settings.app_cpu,
-            memory_limit_mb=wanted.resources.memory_limit_mb or self._settings.app_memory_mb,
+            cpu_limit=wanted.resources.cpu_limit or max(self._settings.app_cpu, least.cpu),
+            memory_limit_mb=wanted.resources.memory_limit_mb or max(self._settings.app_memory_mb, least.memory_mb),
             desired="running", status="deploying", health_status="unknown", releases_made=0, changed=False,
             deleting=False, storage_mb=0, created_at=now, updated_at=now,
         )  # fmt: skip

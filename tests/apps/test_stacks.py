@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from homeport.testing.docker import DockerEngine, docker_is_installed
+from homeport.testing.git_server import GitServer
 from homeport.testing.portal import PortalProcess
 from homeport.testing.three_services import COMPOSE, IMAGE, three_services_archive
 
 SETTINGS: dict[str, object] = {"gate_timeout": 30, "stop_grace": 3, "drain_timeout": 5, "outbound_allow": "127.0.0.0/8"}
+SETTINGS["git_allow_http"] = "true"
 VARIABLES = {"DB_PASSWORD": "not-so-secret-7", "GREETING": "one"}
 
 
@@ -171,3 +173,94 @@ def test_a_killed_portal_finds_its_stack_again(portal: PortalProcess, engine: Do
     assert containers(engine, made["id"]) == before
     with portal.api() as api:
         assert api.get("/api/services/again").json()["status"] == "running"
+
+
+DOCKERFILE = f"""
+FROM {IMAGE}
+COPY page /www/index.html
+EXPOSE 8080
+CMD ["httpd", "-f", "-p", "8080", "-h", "/www"]
+"""
+
+
+def ended(portal: PortalProcess, body: dict[str, Any]) -> dict[str, Any]:
+    """Create a service and wait for its job's end, whichever way."""
+    with portal.api() as api:
+        answer = api.post("/api/services", json=body)
+    assert answer.status_code == 201, answer.text
+    return dict(portal.wait(answer.json()["deploy_job_id"], seconds=90))
+
+
+def test_a_repository_with_a_dockerfile_is_built_and_its_next_commit_too(
+    portal: PortalProcess, git_server: GitServer
+) -> None:  # A04, A10
+    repository = git_server.repository("docker", {"Dockerfile": DOCKERFILE, "page": "first"})
+    job = ended(portal, {"name": "built", "deploy_method": "git", "git_url": repository.url})
+    assert job["status"] == "success", job
+    assert portal.fetch("built").text == "first"
+    repository.commit({"page": "second"})
+    assert change(portal, "built", "redeploy")["status"] == "success"
+    assert portal.fetch("built").text == "second"
+    assert change(portal, "built", "rollback")["status"] == "success"
+    assert portal.fetch("built").text == "first"
+    with portal.api() as api:
+        detail = api.get("/api/services/built").json()
+    assert detail["driver"] == "compose"
+    assert "Dockerfile" in detail["detection"]["reason"]
+
+
+def test_a_build_sees_no_variable_and_leaves_none_in_the_image(
+    portal: PortalProcess, git_server: GitServer, engine: DockerEngine
+) -> None:
+    dockerfile = DOCKERFILE.replace("EXPOSE", "RUN env > /www/env\nEXPOSE")
+    repository = git_server.repository("quiet", {"Dockerfile": dockerfile, "page": "p"})
+    variables = {"API_TOKEN": "token-that-nobody-sees"}
+    job = ended(portal, {"name": "quiet", "deploy_method": "git", "git_url": repository.url, "variables": variables})
+    assert job["status"] == "success", job
+    assert "token-that-nobody-sees" not in portal.fetch("quiet", "/env").text
+    for image in engine.get("/images/json"):
+        assert "token-that-nobody-sees" not in str(engine.get(f"/images/{image['Id']}/history"))
+
+
+def test_an_analysed_repository_is_shown_before_it_runs_and_runs_as_shown(
+    portal: PortalProcess, git_server: GitServer
+) -> None:  # A06
+    repository = git_server.repository("read", {"Dockerfile": DOCKERFILE, "page": "analysed"})
+    body = {"name": "read", "deploy_method": "ai", "ai_url": repository.url}
+    with portal.api() as api:
+        answer = api.post("/api/services", json={**body, "preview": True})
+        assert answer.status_code == 200, answer.text
+        analysis = answer.json()["analysis"]
+        assert api.get("/api/services/read").status_code == 404
+    assert analysis["findings"]
+    assert 0 < analysis["confidence"] <= 1
+    result = {"compose": analysis["compose"], "dockerfile": analysis["dockerfile"]}
+    job = ended(portal, {**body, "result": result})
+    assert job["status"] == "success", job
+    assert portal.fetch("read").text == "analysed"
+
+
+def test_an_analysed_repository_runs_without_a_preview(portal: PortalProcess, git_server: GitServer) -> None:  # A06
+    repository = git_server.repository("auto", {"Dockerfile": DOCKERFILE, "page": "auto"})
+    job = ended(portal, {"name": "auto", "deploy_method": "ai", "ai_url": repository.url})
+    assert job["status"] == "success", job
+    assert portal.fetch("auto").text == "auto"
+
+
+def test_a_preview_of_a_python_app_with_a_database_says_what_it_inferred(
+    portal: PortalProcess, git_server: GitServer
+) -> None:  # A06
+    files: dict[str, str | bytes | None] = {
+        "requirements.txt": "fastapi\nuvicorn\npsycopg[binary]\n",
+        "main.py": "from fastapi import FastAPI\napp = FastAPI()\n",
+    }
+    repository = git_server.repository("python", files)
+    body = {"name": "python", "deploy_method": "ai", "ai_url": repository.url, "preview": True}
+    with portal.api() as api:
+        analysis = api.post("/api/services", json=body).raise_for_status().json()["analysis"]
+        checked = api.post("/api/services", json={**body, "preview": False, "result": {"compose": "services: {}"}})
+    assert analysis["language"] == "python"
+    assert analysis["dependencies"] == ["postgres"]
+    assert "uvicorn" in analysis["dockerfile"]
+    assert any(one["generated"] for one in analysis["variables"])
+    assert checked.status_code == 422  # an edited document passes the same policy
