@@ -76,7 +76,7 @@ class Settings(BaseModel):
     )
     default_driver: Literal["auto", "process", "compose", "swarm"] = Field(
         "auto",
-        description="What runs an app that names no driver; auto: stacks and Dockerfiles on Docker, the rest as processes.",
+        description="What runs an app that names no driver; auto: Docker for stacks and Dockerfiles, else processes.",
     )
     disk_reserve_mb: int = Field(1024, ge=0, description="Disk that a build must leave free.")
     units: tuple[str, ...] = Field(
