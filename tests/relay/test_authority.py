@@ -88,6 +88,24 @@ def test_names_that_are_none_of_ours_get_the_base_leaf(authority: Authority, nam
     assert authority.context_for(name) is authority.context_for(None)
 
 
+def test_an_apps_own_domain_has_a_leaf_for_as_long_as_it_is_one(tmp_path: Path, clock: ManualClock) -> None:
+    domains = {"shop.example.com"}
+    authority = Authority(tmp_path, clock, foreign=domains.__contains__)
+    authority.open()
+    leaf = shake_hands(authority.context_for("SHOP.example.com"), authority.ca_path, "shop.example.com")
+    assert dns_names(leaf) == ["shop.example.com"]
+    assert authority.context_for("www.shop.example.com") is authority.context_for(None)
+    domains.clear()
+    assert authority.context_for("shop.example.com") is authority.context_for(None)
+
+
+def test_an_apps_own_domain_never_waits_for_strangers(tmp_path: Path, clock: ManualClock) -> None:
+    authority = Authority(tmp_path, clock, foreign=lambda name: name.endswith(".example.com"))
+    authority.open()
+    base = authority.context_for(None)
+    assert all(authority.context_for(f"n{n}.example.com") is not base for n in range(STRANGERS_BURST + 5))
+
+
 def test_strangers_cannot_make_it_mint_without_bound_and_known_names_do_not_suffer(
     authority: Authority, clock: ManualClock
 ) -> None:

@@ -101,3 +101,22 @@ async def test_leaving_twice_is_leaving_once(routes: Routes) -> None:
     request.leave()
     request.leave()
     assert routes.in_flight("rel_1") == 0
+
+
+def test_a_domain_of_its_own_stands_for_the_app_whatever_that_leads_to(routes: Routes) -> None:
+    routes.alias("Shop.Example.com", "hello")
+    assert routes.app_at("shop.example.com") == routes.app_at("SHOP.example.com.") == "hello"
+    routes.point("hello", Target(20000, "rel_1"), service_id="svc_1")
+    routes.pause("hello", "stopped")
+    assert routes.app_at("shop.example.com") == "hello"
+    assert [route.name for route in routes.list()] == ["hello"]
+
+
+def test_a_domain_goes_by_itself_or_with_its_app(routes: Routes) -> None:
+    for domain, name in (("a.example.com", "hello"), ("b.example.com", "hello"), ("c.example.com", "other")):
+        routes.alias(domain, name)
+    routes.unalias("A.example.com")
+    assert routes.app_at("a.example.com") is None
+    routes.drop("hello")
+    assert routes.app_at("b.example.com") is None
+    assert routes.app_at("c.example.com") == "other"
