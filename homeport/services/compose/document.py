@@ -33,6 +33,7 @@ class Scalar:
     line: int
     plain: bool = False  # without quotes, so that it may mean null, true or false
     written: str = ""
+    unfilled: bool = False  # a variable in it has no value, which is told already
 
     @property
     def is_null(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Mapping as Map
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from homeport.services.compose import values
@@ -52,6 +52,8 @@ class Draft:
         """One scalar through `reader`; None, and a violation, when it does not fit."""
         if not isinstance(node, Scalar) or node.is_null:
             self.refuse(path, "It must be a single value.", node)
+            return None
+        if node.unfilled:
             return None
         try:
             return reader(node)
@@ -143,7 +145,8 @@ def environment(draft: Draft, node: Node, path: str) -> None:
 
 def labels(draft: Draft, node: Node, path: str) -> None:
     found: dict[str, str] = {}
-    for name, value in draft.pairs(node, path).items():
+    given = draft.pairs(node, path)
+    for name, value in given.items():
         if name not in OWN_LABELS and f"{name.lower()}.".startswith(RESERVED_LABELS):
             draft.refuse(f"{path}.{name}", "Labels of this kind steer proxies and the portal itself.", node)
         elif not name or len(name) > 255 or not name.isprintable():
@@ -151,8 +154,8 @@ def labels(draft: Draft, node: Node, path: str) -> None:
         else:
             found[name] = value.text[: values.MAX_TEXT] if value is not None else ""
     if "homeport.port" in found:
-        port = Scalar(found["homeport.port"], node.line, written="that")
-        draft.read(port, f"{path}.homeport.port", lambda value: values.whole(value, 1, 65535))
+        port = given["homeport.port"] or Scalar("", node.line)
+        draft.read(replace(port, written="that"), f"{path}.homeport.port", lambda value: values.whole(value, 1, 65535))
     if found.get("homeport.route", "true").lower() not in {"true", "false"}:
         draft.refuse(f"{path}.homeport.route", "It must be true or false.", node)
     draft.values["labels"] = found

@@ -57,7 +57,7 @@ def inspect(
     except ComposeRefused as refusal:
         return Inspection(refusal.violations, None)
     stack = resolve(tree, Request(variables, origin, name, None, limits or StackLimits(), None), findings)
-    return Inspection(tuple(findings.violations), stack, variables_in(tree), tuple(findings.notes))
+    return Inspection(findings.ordered, stack, variables_in(tree), tuple(findings.notes))
 
 
 def _service(service: StackService) -> dict[str, Any]:

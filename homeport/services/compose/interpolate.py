@@ -71,7 +71,7 @@ class _Filling:
                 raise Unfilled("gets a NUL character or half of a character from a variable")
         except Unfilled as why:
             self._findings.refuse(path, f"It {why}.", node.line)
-            return node
+            return Scalar(node.text, node.line, False, node.text, unfilled=True)
         return Scalar(text, node.line, False, node.text)
 
     def mapping(self, node: Mapping, path: str) -> Mapping:

@@ -227,7 +227,7 @@ def _says_nothing(node: Node) -> bool:
 
 def _scalars(node: Node) -> Iterator[Scalar]:
     if isinstance(node, Scalar):
-        if not node.is_null:
+        if not node.is_null and not node.unfilled:
             yield node
     elif isinstance(node, Sequence):
         for item in node.items:

@@ -52,6 +52,11 @@ class Findings:
         if len(self.violations) < _MOST and not known:
             self.violations.append(Violation(path, reason, line))
 
+    @property
+    def ordered(self) -> tuple[Violation, ...]:
+        """The violations as they stand in the document."""
+        return tuple(sorted(self.violations, key=lambda one: (one.line or 0, one.path)))
+
     def note(self, text: str) -> None:
         if text not in self.notes and len(self.notes) < _MOST:
             self.notes.append(text)

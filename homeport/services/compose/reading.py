@@ -89,7 +89,7 @@ def read(
     request = Request(variables, origin, name, port, limits or StackLimits(), dockerfile)
     stack = resolve(parse(text), request, findings)
     if findings.violations or stack is None:
-        raise ComposeRefused(findings.violations)
+        raise ComposeRefused(findings.ordered)
     return stack
 
 
