@@ -64,7 +64,7 @@ export default defineConfig({
           groups: [
             // What every page needs comes in a few pieces instead of fifty.
             { name: "base", test: /node_modules\/(react|react-dom|scheduler|@tanstack)\// },
-            { name: "shared", test: /node_modules\/|src\/(api|parts|live)\//, minShareCount: 4 },
+            { name: "shared", test: /node_modules\/|src\/(api|parts|live)\//, minShareCount: 8 },
           ],
         },
       },

@@ -25,7 +25,7 @@ export function UnitTable({ search, status }: { search?: string; status?: string
     return (
       <Empty icon={<IconCpu size={32} stroke={1.4} />} title="No unit of the host is looked after here">
         Name the systemd units that you want to see, start and stop here in the setting <Code>units</Code>, for example{" "}
-        <Code>HOMEPORT_UNITS='["nginx", "ssh"]'</Code>. No other unit is ever touched.
+        <Code>HOMEPORT_UNITS=nginx,ssh</Code>. No other unit is ever touched.
       </Empty>
     );
   const words = (search ?? "").toLowerCase();
