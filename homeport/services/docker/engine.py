@@ -9,6 +9,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -25,7 +26,7 @@ LONGEST_ANSWER = 32 * 1024 * 1024  # bytes
 LONGEST_LINE = 1024 * 1024  # bytes of one line of a stream
 OLDEST = (1, 41)  # the API that this program was written for; a newer engine may ask for more
 
-Query = Mapping[str, str | int | bool | Mapping[str, Any]]
+Query = Mapping[str, Any]  # text and numbers as they are, truth as 1 and 0, objects as JSON
 
 
 class Engine:
@@ -138,6 +139,8 @@ class Engine:
             return self._docker
         if self.url is None:
             raise EngineUnavailable("This portal has no Docker Engine: the setting docker_host is empty.")
+        if self.is_local and not Path(self.url.removeprefix("unix://")).exists():
+            raise EngineUnavailable(f"Docker Engine cannot be reached: there is no {self.url}.")
         async with self._opening:
             if self._docker is None:
                 await self._connect(self.url)

@@ -15,9 +15,12 @@ import pytest
 from homeport.services.drivers import InstanceSpec, Observation, ServiceDriver
 from homeport.services.drivers.process import ProcessDriver
 from homeport.services.drivers.process.instance import Instance
+from homeport.testing.busybox_image import busybox_archive
+from homeport.testing.docker import DockerEngine
 from homeport.testing.driver import FakeDriver, FakeMachine
 from homeport.testing.swarm import Swarm
 from homeport.testing.waiting import eventually, runs
+from tests.services.drivers.compose.world import IMAGE, ComposeWorld
 from tests.services.drivers.swarm.world import SwarmWorld, a_swarm
 
 STEADY = "import time\nwhile True: time.sleep(60)"
@@ -146,6 +149,13 @@ def swarm_of_one() -> Iterator[Swarm]:
     yield from a_swarm(1)
 
 
+@pytest.fixture(scope="session")
+def engine_with_image(docker_engine: DockerEngine) -> DockerEngine:
+    """A real Docker engine with a small image in it."""
+    docker_engine.load(busybox_archive(IMAGE))
+    return docker_engine
+
+
 @pytest.fixture
 async def processes(tmp_path: Path) -> AsyncIterator[ProcessWorld]:
     world = ProcessWorld(tmp_path)
@@ -153,7 +163,7 @@ async def processes(tmp_path: Path) -> AsyncIterator[ProcessWorld]:
     await world.close()
 
 
-@pytest.fixture(params=["process", "fake", "swarm"])
+@pytest.fixture(params=["process", "fake", "compose", "swarm"])
 async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
     if request.param == "fake":
         yield FakeWorld(tmp_path)
@@ -162,6 +172,11 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         swarm = SwarmWorld(request.getfixturevalue("swarm_of_one"), tmp_path)
         yield swarm
         await swarm.close()
+        return
+    if request.param == "compose":
+        compose = ComposeWorld(request.getfixturevalue("engine_with_image"), tmp_path)
+        yield compose
+        await compose.close()
         return
     processes = ProcessWorld(tmp_path)
     yield processes
