@@ -7,7 +7,21 @@ from typing import Annotated
 import typer
 
 from homeport import __version__
-from homeport.cli import compose, deploy, events, jobs, login, logs, machine, services, templates, units
+from homeport.cli import (
+    compose,
+    customers,
+    deploy,
+    domains,
+    events,
+    jobs,
+    login,
+    logs,
+    machine,
+    plans,
+    services,
+    templates,
+    units,
+)
 
 app = typer.Typer(
     name="homeport",
@@ -45,6 +59,13 @@ for verb, panel in (
     (machine.version, _PORTAL),
 ):
     app.command(rich_help_panel=panel)(verb)
+
+for group, name, panel in (
+    (domains.app, "domains", _APPS),
+    (customers.app, "customers", _PORTAL),
+    (plans.app, "plans", _PORTAL),
+):
+    app.add_typer(group, name=name, rich_help_panel=panel)
 app.add_typer(compose.group, name="compose", rich_help_panel=_DEPLOYS)
 
 

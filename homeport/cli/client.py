@@ -69,6 +69,10 @@ class Client:
         """The JSON that PATCH answers."""
         return self._send("PATCH", path, body=body)
 
+    def put(self, path: str, body: object = None) -> Any:
+        """The JSON that PUT answers."""
+        return self._send("PUT", path, body=body)
+
     def delete(self, path: str) -> None:
         """DELETE, which answers nothing."""
         self._send("DELETE", path)
