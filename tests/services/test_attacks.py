@@ -1,7 +1,7 @@
 """Digest apps G.7, the items that are not about compose documents (those: compose/test_policy.py), each by its name.
 
 Nothing here connects anywhere: every one of them is refused before a process starts or a socket opens. That git itself
-is stopped, and follows no redirect, is shown in sources/test_git.py; foreign customers in tests/apps/test_foreign.py.
+is stopped, and follows no redirect, is shown in sources/test_git.py; foreign customers in tests/apps/test_customers.py.
 """
 
 from __future__ import annotations
