@@ -27,7 +27,9 @@ from homeport.services import http as services_http
 from homeport.services.docker import Engine, Images
 from homeport.services.drivers import ServiceDriver
 from homeport.services.drivers.all import Drivers
+from homeport.services.drivers.compose import ComposeDriver
 from homeport.services.drivers.process import ProcessDriver
+from homeport.services.drivers.swarm import SwarmDriver
 from homeport.services.logs.files import FileLogs
 from homeport.services.parts import Services
 from homeport.services.proxy import Limits, Proxy
@@ -114,6 +116,9 @@ class Portal:
         self._engine = engine
         images = Images(engine, portal_id, self.clock)
         containers: list[ServiceDriver] = []
+        if settings.docker_host:
+            for kind in (ComposeDriver, SwarmDriver):
+                containers.append(kind(engine, portal_id, settings.app_log_mb, self.clock))
         return Services(
             self.database,
             Durable(settings.database_url or f"sqlite:///{data / 'durable.db'}", executor_id=EXECUTOR),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 APPLETS = (
     "sh", "sleep", "httpd", "cat", "echo", "id", "kill", "ls", "mkdir", "nslookup", "true", "false", "wget", "env",
-    "head",
+    "head", "printf",
 )  # fmt: skip
 
 

@@ -67,8 +67,7 @@ exec $bin/postgres -D /data/db -k /tmp -c listen_addresses='*' -c shared_buffers
     "work": 'echo "working"\nwhile :; do sleep 5; done\n',
     "www/index.html": "a page\n",
     "www/cgi-bin/visit": """#!/bin/sh
-echo "Content-Type: text/plain"
-echo
+printf 'Content-Type: text/plain\\r\\n\\r\\n'
 export PGOPTIONS="-c client_min_messages=warning"
 run() { /usr/lib/postgresql/15/bin/psql -h db -U app -d postgres -qAtc "$1" 2>&1; }
 run "create table if not exists visits (at timestamptz default now()); insert into visits default values"
