@@ -1,4 +1,4 @@
-"""`python -m bench [NAME…] [--driver compose|swarm]`: run the measurements, show one table, keep the numbers.
+"""`python -m bench [NAME…] [--driver compose|swarm] [--unit]`: run the measurements, show one table, keep the numbers.
 
 Each measurement is a module with `measure() -> list[Figure]`; those of DRIVEN take the driver. Results are kept in
 bench/results/. The exit code is 1 when a goal is missed.
@@ -28,6 +28,7 @@ def main(words: list[str]) -> int:
     """Run what is named (without a name: all that need no Docker), in the order of NAMES."""
     parser = argparse.ArgumentParser(prog="python -m bench", allow_abbrev=False)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
+    parser.add_argument("--unit", action="store_true", help="logs: a systemd unit's journal instead of an app's log")
     parser.add_argument("--driver", choices=("process", "compose", "swarm"), default="process")
     asked = parser.parse_args(words)
     unknown = set(asked.names) - set(NAMES)
@@ -38,10 +39,11 @@ def main(words: list[str]) -> int:
     measured: dict[str, list[Figure]] = {}
     for name in (one for one in NAMES if one in wanted):
         print(f"bench: {name}…", file=sys.stderr, flush=True)
-        measure = importlib.import_module(f"bench.{name}").measure
+        unit = name == "logs" and asked.unit
+        measure = importlib.import_module("bench.unit_logs" if unit else f"bench.{name}").measure
         measured[name] = measure(asked.driver) if name in DRIVEN else measure()
         driven = f"-{asked.driver}" if name in DRIVEN and asked.driver != "process" else ""
-        _keep(f"{name}{driven}", measured[name])
+        _keep(f"{name}{'-unit' if unit else driven}", measured[name])
     _show(measured)
     return 0 if all(figure.met for figures in measured.values() for figure in figures) else 1
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -66,35 +67,47 @@ def measure() -> list[Figure]:
         site.mkdir()
         (site / "main.py").write_text(APP)
         portal.ask("deploy", str(site), "--name", NAME)
-        process = psutil.Process(portal.pid)
-        before = _memory_mb(process)
-        clients = _start_clients(portal)
-        try:
-            _hear(clients)
-            joined = most = _memory_mb(process)
-            cpu = _cpu_seconds(process)
-            psutil.cpu_percent()  # begins to count
-            until = time.monotonic() + SECONDS
-            while time.monotonic() < until:
-                time.sleep(0.5)
-                most = max(most, _memory_mb(process))
-            cpu, machine = _cpu_seconds(process) - cpu, psutil.cpu_percent() * (os.cpu_count() or 1)
-            seen = _hear(clients)
-            calm = _memory_mb(process)
+
+        def flood() -> None:
             with portal.client(NAME) as visitor:
                 visitor.get(f"/flood/{FLOOD}", timeout=60).raise_for_status()
-            flooded = _memory_mb(process)
-            print(file=clients.stdin, flush=True)
-            stalled = _hear(clients)
-        finally:
-            clients.kill()
-            clients.communicate()
+
+        return follow(portal, flood, list)
+
+
+def follow(
+    portal: PortalProcess, flood: Callable[[], None], meanwhile: Callable[[], list[Figure]], goal_ms: float = 100
+) -> list[Figure]:
+    """A thousand viewers of the service NAME; `flood` makes it print FLOOD lines, `meanwhile` adds its own figures."""
+    process = psutil.Process(portal.pid)
+    before = _memory_mb(process)
+    clients = _start_clients(portal)
+    try:
+        _hear(clients)
+        joined = most = _memory_mb(process)
+        cpu = _cpu_seconds(process)
+        psutil.cpu_percent()  # begins to count
+        until = time.monotonic() + SECONDS
+        while time.monotonic() < until:
+            time.sleep(0.5)
+            most = max(most, _memory_mb(process))
+        cpu, machine = _cpu_seconds(process) - cpu, psutil.cpu_percent() * (os.cpu_count() or 1)
+        seen = _hear(clients)
+        calm = _memory_mb(process)
+        more = meanwhile()
+        flood()
+        flooded = _memory_mb(process)
+        print(file=clients.stdin, flush=True)
+        stalled = _hear(clients)
+    finally:
+        clients.kill()
+        clients.communicate()
     told = stalled["skipped"] > 0 or stalled["close_code"] == 1013
     return [
         Figure("viewers", VIEWERS, ""),
         Figure("lines to each of them", seen["lines"], ""),
         Figure("a line's delay, p50", seen["p50_ms"], "ms"),
-        Figure("a line's delay, p99", seen["p99_ms"], "ms", 100),
+        Figure("a line's delay, p99", seen["p99_ms"], "ms", goal_ms),
         Figure("a line's delay, worst", seen["worst_ms"], "ms"),
         Figure("viewers that missed a line", seen["incomplete"] + seen["odd"], "", 0),
         Figure("processor use of the portal", cpu / SECONDS * 100, "% core"),
@@ -109,6 +122,7 @@ def measure() -> list[Figure]:
         Figure("lines it was told it had missed", stalled["skipped"], ""),
         Figure("code it was closed with, 0 when not", stalled["close_code"], ""),
         Figure("stalled viewers that were not told", int(not told), "", 0),
+        *more,
     ]
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import resource
 import socket
 import ssl
@@ -17,6 +18,7 @@ import sys
 import time
 from array import array
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import uvloop
@@ -29,6 +31,8 @@ SETTLE = 1.0  # seconds for the last line to reach everybody
 SMALL_WINDOW = 4096  # bytes that the kernel keeps for the one that does not read
 TEXT, CLOSE, PING = 1, 8, 9  # opcodes (RFC 6455 5.2)
 MARK = b'"message":"'  # what an entry's text begins after
+LINE = b"line "  # what the app prints; a unit's journal has the machine's and the program's name before it
+DROPPED = re.compile(r"\[(\d+) lines dropped")  # how a unit's viewer is told
 
 
 def take_frames(buffer: bytearray) -> Iterator[tuple[int, bytes]]:
@@ -101,7 +105,7 @@ class Viewer(asyncio.Protocol):
             if opcode == PING:
                 self.transport.write(pong(payload))
                 continue
-            words = payload[payload.find(MARK) + len(MARK) :].split(b" ", 3)
+            words = payload[payload.find(LINE, payload.find(MARK)) :].split(b" ", 3)
             if opcode == TEXT and words[0] == b"line":
                 self.numbers.append(int(words[1]))
                 self.printed.append(int(words[2]))
@@ -139,12 +143,18 @@ class Stalled:
                     elif opcode == PING:
                         self._socket.sendall(pong(payload))
                     elif opcode == TEXT:
-                        told = json.loads(payload).get("skipped")
-                        lines, skipped = lines + (told is None), skipped + (told or 0)
+                        told = skipped_by(json.loads(payload))
+                        lines, skipped = lines + (told == 0), skipped + told
         except (TimeoutError, ssl.SSLError, ConnectionError):
             pass
         self._socket.close()
         return {"lines": lines, "skipped": skipped, "close_code": code}
+
+
+def skipped_by(entry: dict[str, Any]) -> int:
+    """How many lines this entry says were left out."""
+    dropped = DROPPED.match(entry["message"])
+    return int(dropped[1]) if dropped else int(entry.get("skipped", 0))
 
 
 def say(**what: float) -> None:

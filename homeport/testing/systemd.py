@@ -97,6 +97,15 @@ class SystemdHost:
         path.chmod(0o755)
         return f"/opt/{name}"
 
+    def wrappers(self, folder: Path) -> Path:
+        """`folder`, made, with a systemctl and a journalctl for PATH that reach into it; `folder`/calls notes each."""
+        folder.mkdir()
+        for name in ("systemctl", "journalctl"):
+            path = folder / name
+            path.write_text(f'#!/bin/sh\necho "{name} $*" >>{folder}/calls\nexec {" ".join(self.tools)} {name} "$@"\n')
+            path.chmod(0o755)
+        return folder
+
     def run(self, *argv: str, check: bool = True, timeout: float = 60) -> str:
         """A command in it: its output. Raises RuntimeError with what it said when it fails."""
         done = subprocess.run(
@@ -132,7 +141,7 @@ class SystemdHost:
             "sys", "dev", "root", "home", "opt", "etc/systemd/system/multi-user.target.wants",
             "etc/systemd/journald.conf.d",
         ):  # fmt: skip
-            (root / folder).mkdir(parents=True)
+            (root / folder).mkdir(parents=True, exist_ok=True)
         for link in ("bin", "sbin", "lib", "lib64", "lib32"):
             if Path("/", link).exists():
                 (root / link).symlink_to(f"usr/{link}")

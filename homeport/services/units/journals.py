@@ -21,7 +21,7 @@ log = structlog.get_logger()
 
 SNAPSHOT_LIMIT = 10.0  # seconds
 SNAPSHOT_KEPT = 16 * 1024 * 1024  # bytes of journalctl's output
-QUEUE = 500  # entries waiting for one viewer
+QUEUE = 1000  # entries waiting for one viewer
 
 
 class Following:

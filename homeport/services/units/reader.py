@@ -122,6 +122,7 @@ class UnitJournal:
                     timer.cancel()
                     timer = loop.call_later(QUIET, self._settled.set)
                 self._take(list(lines.receive(block)))
+                await asyncio.sleep(0)  # a full pipe is read without a pause: the viewers get their turn
             self._take(list(lines.end()))
             return await process.wait(), (await errors).strip()
         finally:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -63,20 +62,9 @@ def portal(host: SystemdHost, tmp_path_factory: pytest.TempPathFactory) -> Itera
     folder = tmp_path_factory.mktemp("portal")
     settings = {"units": ",".join(NAMES), "own_unit": "homeport", "unit_timeout": 5}
     portal = PortalProcess(folder, settings)
-    portal.environment["PATH"] = f"{wrappers(folder, host)}:{os.environ['PATH']}"
+    portal.environment["PATH"] = f"{host.wrappers(folder / 'tools')}:{os.environ['PATH']}"
     with portal:
         yield portal
-
-
-def wrappers(folder: Path, host: SystemdHost) -> Path:
-    """A folder with a systemctl and a journalctl that reach into `host`; each notes how it was called."""
-    tools = folder / "tools"
-    tools.mkdir()
-    for name in ("systemctl", "journalctl"):
-        path = tools / name
-        path.write_text(f'#!/bin/sh\necho "{name} $*" >>{folder}/calls\nexec {" ".join(host.tools)} {name} "$@"\n')
-        path.chmod(0o755)
-    return tools
 
 
 @pytest.fixture

@@ -190,6 +190,6 @@ class TestLogs:
     def test_the_reader_is_called_as_the_seed_has_it(self, portal: PortalProcess, logs: Logs) -> None:  # H03
         with logs("idle"):
             time.sleep(0.5)
-        calls = (portal.data_dir.parent / "calls").read_text()
+        calls = (portal.data_dir.parent / "tools" / "calls").read_text()
         assert "journalctl -u idle -f -n 100 " in calls
         assert "systemctl restart web" in calls

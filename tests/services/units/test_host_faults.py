@@ -301,7 +301,7 @@ def test_only_the_list_is_ever_asked_for(portal: PortalProcess, client: httpx.Cl
     client.post("/api/services/secretive/stop")
     client.get("/api/services/secretive/logs")
     client.get("/api/services")
-    calls = (portal.data_dir.parent / "calls").read_text()
+    calls = (portal.data_dir.parent / "tools" / "calls").read_text()
     assert "secretive" not in calls
     assert f"systemctl show {' '.join(NAMES)} " in calls
 
