@@ -116,7 +116,7 @@ class Stacks:
     ) -> dict[str, str]:
         """Build or pull each image and pin it for this release: service -> reference."""
         await self._images.preflight(self._settings.disk_reserve_mb + BUILD_ROOM_MB)
-        await asyncio.to_thread(compose.check_build_paths, stack, folder)
+        stack = await asyncio.to_thread(compose.settle_builds, stack, folder)
         pinned: dict[str, str] = {}
         by_reference: dict[str, str] = {}
         for one in stack.services:

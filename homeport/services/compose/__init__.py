@@ -1,10 +1,11 @@
 """Compose documents: read, resolved, judged by the policy. Pure: no engine, and no files but those of a clone.
 
 `read` turns text into a Stack or raises ComposeRefused with every violation; `inspect` tells the same and never
-raises; `variables_of` names what a document asks for; `check_build_paths` holds a stack's builds against a clone.
+raises; `variables_of` names what a document asks for; `check_build_paths` holds a stack's builds against a clone,
+and `settle_builds` writes Dockerfiles that came as text into it.
 """
 
-from homeport.services.compose.build_paths import check_build_paths
+from homeport.services.compose.build_paths import check_build_paths, settle_builds
 from homeport.services.compose.fields import StackLimits
 from homeport.services.compose.inspection import Inspection, inspect
 from homeport.services.compose.model import Build, Healthcheck, Mount, Stack, StackService
@@ -25,5 +26,6 @@ __all__ = [
     "check_build_paths",
     "inspect",
     "read",
+    "settle_builds",
     "variables_of",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 from homeport.services.compose.model import Stack, StackService
@@ -25,6 +26,31 @@ def check_build_paths(stack: Stack, folder: Path) -> None:
     violations = [found for service in stack.services for found in _violations(service, folder)]
     if violations:
         raise ComposeRefused(violations)
+
+
+def settle_builds(stack: Stack, folder: Path) -> Stack:
+    """The stack with every Dockerfile a file: those that it holds as text are written into their context.
+
+    Checks the paths first. Blocks. Raises ComposeRefused.
+    """
+    check_build_paths(stack, folder)
+    return replace(stack, services=tuple(_settled(one, folder) for one in stack.services))
+
+
+def _settled(service: StackService, folder: Path) -> StackService:
+    build = service.build
+    if build is None or build.dockerfile_inline is None:
+        return service
+    name = f".homeport.{service.name}.Dockerfile"  # the same each time: the engine's cache knows it again
+    path = _inside(folder, build.context) / name
+    try:
+        path.unlink(missing_ok=True)
+        with path.open("x") as file:  # never through a link: it has to be new
+            file.write(build.dockerfile_inline)
+    except OSError as error:
+        reason = f"It cannot be written to {name}: {os.strerror(error.errno or 0)}."
+        raise ComposeRefused([Violation(f"services.{service.name}.build.dockerfile_inline", reason)]) from None
+    return replace(service, build=replace(build, dockerfile=name, dockerfile_inline=None))
 
 
 def _violations(service: StackService, folder: Path) -> list[Violation]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from homeport.services.compose import Build, ComposeRefused, Stack, StackService, check_build_paths
+from homeport.services.compose import Build, ComposeRefused, Stack, StackService, check_build_paths, settle_builds
 
 
 @pytest.fixture
@@ -72,3 +72,20 @@ def test_a_dockerfile_that_is_no_file_is_refused_without_waiting_for_it(clone: P
     assert "No such file" in refusal(clone, dockerfile="nowhere")
     (clone / "large").write_bytes(b"#" * 300_000)
     assert "larger" in refusal(clone, dockerfile="large")
+
+
+def test_a_dockerfile_that_came_as_text_becomes_a_file_of_its_context(clone: Path, tmp_path: Path) -> None:
+    mine = clone / "app" / ".homeport.web.Dockerfile"
+    mine.symlink_to("../../secret")  # what the files hold under that name is not followed
+    for _ in range(2):
+        build = settle_builds(stack("app", inline="FROM busybox"), clone).web.build
+        assert build == Build("app", ".homeport.web.Dockerfile")
+        assert mine.read_text() == "FROM busybox"
+    assert (tmp_path / "secret").read_text() == "of the machine"
+    assert settle_builds(stack(), clone) == stack()
+
+
+def test_a_folder_in_the_place_of_the_text_is_a_violation(clone: Path) -> None:
+    (clone / ".homeport.web.Dockerfile").mkdir()
+    with pytest.raises(ComposeRefused, match="dockerfile_inline"):
+        settle_builds(stack(inline="FROM busybox"), clone)
