@@ -62,8 +62,8 @@ def _deploys(portal: PortalProcess) -> tuple[list[float], dict[str, list[float]]
             while api.get(f"/api/jobs/{made['deploy_job_id']}").json()["step"] not in ("switch", "retire"):
                 time.sleep(0.005)
             took.append(time.perf_counter() - began)
-            for name, mark in _success(portal.wait(made["deploy_job_id"]))["steps"].items():
-                steps.setdefault(name, []).append(_seconds(mark))
+            for step in _success(portal.wait(made["deploy_job_id"]))["steps"]:
+                steps.setdefault(step["name"], []).append(_seconds(step))
     return took, steps
 
 

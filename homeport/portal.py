@@ -115,10 +115,10 @@ class Portal:
         engine = Engine(settings.docker_host or None)
         self._engine = engine
         images = Images(engine, portal_id, self.clock)
+        given = (engine, portal_id, settings.app_log_mb, self.clock)
         containers: list[ServiceDriver] = []
         if settings.docker_host:
-            for kind in (ComposeDriver, SwarmDriver):
-                containers.append(kind(engine, portal_id, settings.app_log_mb, self.clock))
+            containers = [ComposeDriver(*given), SwarmDriver(*given)]
         return Services(
             self.database,
             Durable(settings.database_url or f"sqlite:///{data / 'durable.db'}", executor_id=EXECUTOR),

@@ -53,7 +53,8 @@ def test_the_stack_survives_the_loss_of_a_node(portal: PortalProcess, swarm: Swa
 
     with portal.api() as api:
         again = api.post("/api/services/shop/redeploy").json()
-    assert portal.wait(again["deploy_job_id"], seconds=120)["status"] == "success"
+    job = portal.wait(again["deploy_job_id"], seconds=120)
+    assert job["status"] == "success", job
     assert portal.fetch("shop", "/cgi-bin/visit").text.strip() == "one 2"
 
     where = {part: one["node"] for part, one in parts(portal, "shop").items()}
