@@ -21,6 +21,8 @@ _UNIT = re.compile(
     r"(?!.*\.(socket|timer|target|mount|automount|path|slice|scope|swap|device)$)[A-Za-z0-9_@][A-Za-z0-9:_.@\\-]{0,249}"
 )
 
+from homeport.kit.addresses import address_and_port
+
 
 def default_data_dir() -> Path:
     """`/var/lib/homeport` for root, else `homeport` in the user's data directory."""
@@ -111,6 +113,13 @@ class Settings(BaseModel):
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(str(ip_network(part)) for part in value)
+
+    @field_validator("dns_servers")
+    @classmethod
+    def _name_servers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for part in value:
+            address_and_port(part, 53)
+        return value
 
     @field_validator("data_dir")
     @classmethod

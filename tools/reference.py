@@ -160,6 +160,8 @@ def _verbs(above: str, group: Any) -> Iterator[tuple[str, Any]]:
     """Every verb with its name, those of groups as `compose check`."""
     for name, command in group.commands.items():
         if hasattr(command, "commands"):
+            if command.invoke_without_command:
+                yield f"{above}{name}", command
             yield from _verbs(f"{above}{name} ", command)
         else:
             yield f"{above}{name}", command

@@ -7,6 +7,7 @@ import hmac
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from homeport.kit.addresses import address_and_port
 from homeport.kit.guard import OutboundGuard
 from homeport.kit.problems import Problem
 from homeport.services.domain_names import file_path, proof_value, txt_name
@@ -100,6 +101,7 @@ async def _outcome(way: Awaitable[None]) -> str | None:
 
 def txt_resolver(servers: Sequence[str] = ()) -> TxtResolver:
     """Asks `servers` (address or address:port), or whom this machine asks."""
+    endpoints = [address_and_port(server, DNS_PORT) for server in servers]
 
     async def resolve(name: str) -> Sequence[str]:
         import dns.asyncresolver
@@ -108,9 +110,9 @@ def txt_resolver(servers: Sequence[str] = ()) -> TxtResolver:
         import dns.resolver
 
         try:
-            resolver = dns.asyncresolver.Resolver(configure=not servers)
-            if servers:
-                resolver.nameservers = [dns.nameserver.Do53Nameserver(*_endpoint(server)) for server in servers]
+            resolver = dns.asyncresolver.Resolver(configure=not endpoints)
+            if endpoints:
+                resolver.nameservers = [dns.nameserver.Do53Nameserver(*endpoint) for endpoint in endpoints]
             answer = await resolver.resolve(f"{name}.", "TXT", lifetime=SECONDS - 1, raise_on_no_answer=False)
         except dns.resolver.NXDOMAIN:
             return ()
@@ -120,14 +122,3 @@ def txt_resolver(servers: Sequence[str] = ()) -> TxtResolver:
         return [b"".join(record.strings).decode("utf-8", "replace") for record in records]
 
     return resolve
-
-
-def _endpoint(server: str) -> tuple[str, int]:
-    """`192.0.2.1`, `192.0.2.1:5353`, `2001:db8::1` or `[2001:db8::1]:5353`."""
-    if server.startswith("["):
-        address, _, port = server[1:].partition("]")
-        return address, int(port.removeprefix(":") or DNS_PORT)
-    if server.count(":") == 1:
-        address, _, port = server.partition(":")
-        return address, int(port)
-    return server, DNS_PORT

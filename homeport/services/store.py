@@ -105,10 +105,21 @@ async def held_by(
 ) -> dict[str, tuple[int, float, int, int]]:
     """By customer, those with services only: how many (but `without`), their cores, MB of memory and MB of storage.
 
-    Limits are those of the row or of the release that serves, whichever is more: an edit counts from a deploy on.
+    Limits are those of the row or of a release that serves or is to, whichever is more: an edit counts from a deploy on.
     """
-    cpu, live_cpu = ServiceRow.cpu_limit, ReleaseRow.cpu_limit
-    memory, live_memory = ServiceRow.memory_limit_mb, ReleaseRow.memory_limit_mb
+    releases = (
+        select(
+            ReleaseRow.service_id,
+            func.max(ReleaseRow.cpu_limit).label("cpu"),
+            func.max(ReleaseRow.memory_limit_mb).label("memory"),
+        )
+        .join(ServiceRow, ServiceRow.id == ReleaseRow.service_id)
+        .where(ServiceRow.customer_id.in_(customer_ids), ReleaseRow.status.in_(("building", "live")))
+        .group_by(ReleaseRow.service_id)
+        .subquery()
+    )
+    cpu, live_cpu = ServiceRow.cpu_limit, releases.c.cpu
+    memory, live_memory = ServiceRow.memory_limit_mb, releases.c.memory
     query = (
         select(
             ServiceRow.customer_id,
@@ -117,7 +128,7 @@ async def held_by(
             func.sum(case((live_memory > memory, live_memory), else_=memory)),
             func.sum(ServiceRow.storage_mb),
         )
-        .outerjoin(ReleaseRow, ReleaseRow.id == ServiceRow.live_release_id)
+        .outerjoin(releases, releases.c.service_id == ServiceRow.id)
         .where(ServiceRow.customer_id.in_(customer_ids), ServiceRow.deleting.is_(False))
         .group_by(ServiceRow.customer_id)
     )
