@@ -29,6 +29,7 @@ class Sight:
         self._wanted: set[str] = set()  # releases that nobody asked to stop
         self._lost: dict[str, Observation] = {}
         self._exits: dict[str, int] = {}  # release -> how its last run ended
+        self._over_memory: set[str] = set()  # releases whose run is about to end for that
         self._busy: Counter[str] = Counter()  # releases that something is being done to
 
     async def open(self, on_change: Callable[[Observation], None]) -> None:
@@ -61,6 +62,7 @@ class Sight:
 
     def forget(self, release_id: str) -> None:
         self._wanted.discard(release_id)
+        self._over_memory.discard(release_id)
         for kept in (self._known, self._container, self._lost, self._exits):
             kept.pop(release_id, None)
 
@@ -106,6 +108,9 @@ class Sight:
         release_id = attributes.get(labels.RELEASE, "")
         if release_id in self._busy or self._container.get(release_id) != container_id:
             return
+        if action == "oom":
+            self._over_memory.add(release_id)
+            return
         if action == "destroy":
             self._gone(release_id)
             return
@@ -116,13 +121,15 @@ class Sight:
         if action == "die" and release_id in self._wanted:
             known = self._known.get(release_id)
             code = state.exit_code(int(attributes.get("exitCode", "0")))
+            over = release_id in self._over_memory
+            self._over_memory.discard(release_id)
+            why = state.why(code, over_memory=over, memory=int(told["HostConfig"]["Memory"]))
             if seen.state is InstanceState.RUNNING:
                 if known is not None and known.restarts >= seen.restarts:
                     return  # an old one: that run is not this one
-                seen = replace(  # it is up again already
-                    seen, state=InstanceState.BACKOFF, pid=None, exit_code=code, reason=state.why(code),
-                    retry_at=self._clock.now(),
-                )  # fmt: skip
+                seen = replace(seen, state=InstanceState.BACKOFF, pid=None, retry_at=self._clock.now())  # up again
+            if seen.state is InstanceState.BACKOFF:
+                seen = replace(seen, exit_code=code, reason=why)
             self._exits[release_id] = code
         self._tell(seen)
 

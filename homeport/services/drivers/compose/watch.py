@@ -15,7 +15,7 @@ log = structlog.get_logger()
 
 AGAIN_SECONDS = 1.0
 LONGEST_AGAIN_SECONDS = 30.0
-ACTIONS = ("start", "die", "destroy")
+ACTIONS = ("start", "oom", "die", "destroy")
 
 
 class Watch:
