@@ -16,12 +16,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from homeport.kit.addresses import address_and_port
+
 # systemd.unit(5), without what a command line could take for an option or for another kind of unit
 _UNIT = re.compile(
     r"(?!.*\.(socket|timer|target|mount|automount|path|slice|scope|swap|device)$)[A-Za-z0-9_@][A-Za-z0-9:_.@\\-]{0,249}"
 )
-
-from homeport.kit.addresses import address_and_port
 
 
 def default_data_dir() -> Path:

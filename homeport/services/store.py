@@ -105,7 +105,8 @@ async def held_by(
 ) -> dict[str, tuple[int, float, int, int]]:
     """By customer, those with services only: how many (but `without`), their cores, MB of memory and MB of storage.
 
-    Limits are those of the row or of a release that serves or is to, whichever is more: an edit counts from a deploy on.
+    Limits are those of the row or of a release that serves or is to, whichever is more: an edit counts from a deploy
+    on.
     """
     releases = (
         select(
