@@ -169,7 +169,7 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         yield FakeWorld(tmp_path)
         return
     if request.param == "swarm":
-        swarm = SwarmWorld(request.getfixturevalue("swarm_of_one"), tmp_path)
+        swarm = SwarmWorld(request.getfixturevalue("swarm_of_one"), tmp_path, portal="contract", keep_network=True)
         yield swarm
         await swarm.close()
         return

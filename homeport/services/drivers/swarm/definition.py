@@ -17,6 +17,7 @@ MIB = 1024 * 1024
 CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID")
 LOG_DRIVER = {"Name": "json-file", "Options": {"max-size": "10m", "max-file": "3"}}
 MONITOR = 5.0  # seconds during which an updated service must not fail
+ROLLBACK_MONITOR = 1.0  # the same for one that went back to what had been well
 BACKING_DELAY = 5.0  # seconds before a backing service is started again
 
 Definition = dict[str, Any]
@@ -62,8 +63,8 @@ def backing(
     made["TaskTemplate"]["RestartPolicy"] = {"Condition": condition, "Delay": int(BACKING_DELAY * SECOND)}
     made["EndpointSpec"] = {"Mode": "dnsrr"}
     order = "stop-first" if service.is_stateful else "start-first"
-    made["UpdateConfig"] = _change("rollback", order)
-    made["RollbackConfig"] = _change("pause", order)
+    made["UpdateConfig"] = _change("rollback", order, MONITOR)
+    made["RollbackConfig"] = _change("pause", order, ROLLBACK_MONITOR)
     made["Labels"][names.CONFIG] = config_hash(made)
     return made
 
@@ -196,11 +197,11 @@ def _limits(spec: InstanceSpec, service: StackService) -> dict[str, int]:
     }
 
 
-def _change(on_failure: str, order: str) -> dict[str, Any]:
+def _change(on_failure: str, order: str, monitor: float) -> dict[str, Any]:
     return {
         "Parallelism": 1,
         "FailureAction": on_failure,
-        "Monitor": int(MONITOR * SECOND),
+        "Monitor": int(monitor * SECOND),
         "MaxFailureRatio": 0.0,
         "Order": order,
     }

@@ -81,22 +81,10 @@ class SwarmDriver:
         if spec.stack is None:
             raise StartFailed("the swarm driver runs stacks only")
         async with self._order(spec.id, spec.service_id):
-            view = await self._cluster.view()
-            service = view.release(spec.id)
-            if service is not None:
-                seen = view.observe(service)
-                if seen.state is InstanceState.RUNNING:
-                    self._logs.follow(spec, view)
-                    return self._remember(seen)
             try:
-                seen = await self._start(spec, service)
-            except (Problem, asyncio.CancelledError) as trouble:
-                await self._undo(spec, service)
-                if isinstance(trouble, (EngineRefused, EngineUnavailable)):
-                    raise StartFailed(trouble.message) from None
-                raise
-            self._logs.follow(spec, await self._cluster.view())
-            return self._remember(seen)
+                return self._remember(await self._begin(spec))
+            except (EngineRefused, EngineUnavailable) as problem:
+                raise StartFailed(problem.message) from None
 
     async def stop(self, instance_id: str, grace: timedelta) -> None:
         service = (await self._cluster.view()).release(instance_id)
@@ -120,10 +108,12 @@ class SwarmDriver:
 
     async def remove(self, instance_id: str) -> None:
         service = (await self._cluster.view()).release(instance_id)
-        if service is None:
-            self._seen.pop(instance_id, None)
+        if service is not None:
+            service_id = str(service["Spec"]["Labels"][names.SERVICE])
+        elif (seen := self._seen.get(instance_id)) is not None:
+            service_id = seen.service_id  # somebody else removed it; what it shared may still be there
+        else:
             return
-        service_id = service["Spec"]["Labels"][names.SERVICE]
         async with self._order(instance_id, service_id):
             await self._remove(instance_id, service_id)
 
@@ -165,6 +155,20 @@ class SwarmDriver:
         self._locks.pop(service_id, None)
 
     # Orders
+
+    async def _begin(self, spec: InstanceSpec) -> Observation:
+        view = await self._cluster.view()
+        service = view.release(spec.id)
+        if service is not None and (seen := view.observe(service)).state is InstanceState.RUNNING:
+            self._logs.follow(spec, view)
+            return seen
+        try:
+            seen = await self._start(spec, service)
+        except (Problem, asyncio.CancelledError):
+            await self._undo(spec, service)
+            raise
+        self._logs.follow(spec, await self._cluster.view())
+        return seen
 
     async def _start(self, spec: InstanceSpec, service: Mapping[str, Any] | None) -> Observation:
         assert spec.stack is not None

@@ -7,7 +7,9 @@ import os
 import secrets
 import signal
 import tempfile
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -43,13 +45,17 @@ def a_swarm(count: int) -> Iterator[Swarm]:
 
 
 class SwarmWorld:
-    """Its portal's id is new with each test: what other tests left is nobody of ours."""
+    """Its portal's id is new with each test: what other tests left is nobody of ours.
 
-    def __init__(self, swarm: Swarm, directory: Path) -> None:
+    The contract's tests share one portal and its network: to make and remove that takes longer than most of them.
+    """
+
+    def __init__(self, swarm: Swarm, directory: Path, *, portal: str = "", keep_network: bool = False) -> None:
+        self.keep_network = keep_network
         self.swarm = swarm
         self.directory = directory
         self.changes: list[Observation] = []
-        self.portal = secrets.token_hex(6)
+        self.portal = portal or secrets.token_hex(6)
         self.engine = Engine(swarm.manager.url)
         self.drivers: list[SwarmDriver] = []
 
@@ -108,8 +114,9 @@ class SwarmWorld:
 
     async def close(self) -> None:
         last = await self.driver()
-        for service_id in {seen.service_id for seen in (await last.observe()).values()}:
-            await last.purge(service_id)
+        await asyncio.to_thread(self._remove_services)
+        if not self.keep_network:
+            await last.purge("svc_1")
         for driver in self.drivers:
             await driver.close()
         await self.engine.close()
@@ -119,6 +126,25 @@ class SwarmWorld:
         found = self.swarm.manager.call("GET", f"/{kind}")
         specs = [one.get("Spec", one) for one in found]
         return [spec["Name"] for spec in specs if (spec.get("Labels") or {}).get(PORTAL) == self.portal]
+
+    def _remove_services(self) -> None:
+        """At once; their node's ports are free afterwards."""
+        manager = self.swarm.manager
+        ids = {
+            one["ID"]: manager.call("DELETE", f"/services/{one['ID']}")
+            for one in manager.call("GET", "/services")
+            if one["Spec"]["Labels"].get(PORTAL) == self.portal
+        }
+        for node in self.swarm.nodes:
+            if node.process.poll() is None:
+                for container in node.call("GET", "/containers/json"):
+                    if container["Labels"].get(PORTAL) == self.portal:
+                        with suppress(RuntimeError):  # it was faster
+                            node.call("POST", f"/containers/{container['Id']}/kill")
+        deadline = time.monotonic() + 20
+        while any(task["ServiceID"] in ids for task in manager.call("GET", "/tasks")):
+            assert time.monotonic() < deadline, "the containers of a test do not end"
+            time.sleep(0.05)
 
     def _scale_to_nothing(self, name: str) -> None:
         manager = self.swarm.manager
