@@ -51,7 +51,7 @@ _LIMIT = "Capped at the limit of the app."
 _RELATIVE = "A path inside the files, relative, without `..`."
 
 _SERVICE: dict[str, Rule] = {
-    "image": Rule(_A, "Any image name; a registry is optional."),
+    "image": Rule(_A, "Any name of an image, but no id and none of homeport/…; a registry is optional."),
     **_all(_A, "Text, split as a shell would (but never run by one), or a list.", "command entrypoint"),
     "environment": Rule(_A, "A list or a mapping; a name without a value takes the variable of that name."),
     "expose": Rule(_A, "TCP ports inside. The first one of the routed service receives its requests."),

@@ -19,6 +19,8 @@ _IMAGE = re.compile(
     _HOST + r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)*"
     r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
 )
+_IMAGE_ID = re.compile(r"(?:sha256:)?[0-9a-f]{1,64}")  # or the beginning of one
+OWN_IMAGES = "homeport/"
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,31})?")
 _SIGNAL = re.compile(r"(?:SIG)?(?:[A-Z][A-Z0-9]{1,9}(?:[+-][0-9]{1,2})?)|[1-9]|[1-5][0-9]|6[0-4]")
 SERVICE_NAME = re.compile(r"[a-z0-9](?:[a-z0-9_.-]{0,38}[a-z0-9])?")
@@ -99,6 +101,10 @@ def image(value: Scalar) -> str:
     """A reference; the registry is optional."""
     if len(value.text) > 512 or not _IMAGE.fullmatch(value.text):
         raise Unfit(f"must be the name of an image such as nginx:1.27, not {value.shown}")
+    if _IMAGE_ID.fullmatch(value.text):
+        raise Unfit(f"must name a tag: the engine would take {value.shown} for the id of an image that is here")
+    if value.text.removeprefix("index.").removeprefix("docker.io/").startswith(OWN_IMAGES):
+        raise Unfit(f"must not name {value.shown}: {OWN_IMAGES}… are the images that the portal keeps of its apps")
     return value.text
 
 

@@ -37,7 +37,7 @@ def test_the_example_of_the_seed_is_read() -> None:  # apps C.3: a `version` key
     "image",
     ["nginx", "nginx:1.27", "library/nginx", "docker.io/library/nginx:1", "ghcr.io/a-b/c_d/e.f:v1.2_x-y",
      "localhost:5000/x", "registry.example.org:5000/team/app@sha256:" + "0" * 64,
-     "homeport/svc_1:rel_2-web"],
+     "cafe:latest", "example.org/homeport/x"],
 )  # fmt: skip
 def test_images_of_every_spelling(image: str) -> None:
     assert read(f"services: {{web: {{image: '{image}'}}}}", {}).web.image == image
@@ -48,6 +48,16 @@ def test_images_of_every_spelling(image: str) -> None:
 )
 def test_what_is_no_image_is_refused(image: str) -> None:
     assert reasons(f"services: {{web: {{image: '{image}'}}}}")
+
+
+@pytest.mark.parametrize(
+    "image",
+    ["a", "cafe", "0123456789ab", "sha256:" + "a" * 64, "sha256:ab", "homeport/svc_1:rel_1-web",
+     "docker.io/homeport/svc_1:rel_1-web", "index.docker.io/homeport/svc_1:rel_1-web"],
+)  # fmt: skip
+def test_an_image_that_the_portal_keeps_for_another_app_cannot_be_named(image: str) -> None:
+    (reason,) = reasons(f"services: {{web: {{image: '{image}'}}}}")
+    assert "images that the portal keeps" in reason or "must name a tag" in reason
 
 
 def test_commands_are_split_as_a_shell_would_and_run_by_none() -> None:
