@@ -93,5 +93,5 @@ async def _held(session: AsyncSession, plan: CustomerPlan, service: ServiceRow) 
 
 
 def _fits(plan: CustomerPlan, limit: str, allowed: float | None, used: float, wanted: float) -> None:
-    if allowed is not None and used + wanted > allowed + 1e-9:
+    if allowed is not None and wanted and used + wanted > allowed + 1e-9:  # tenths of cores do not add up exactly
         raise QuotaExceeded(plan.plan, limit, allowed, used, wanted)

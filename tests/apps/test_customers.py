@@ -10,6 +10,8 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from homeport.testing.git_server import Repository
 from homeport.testing.portal import PortalProcess
@@ -184,6 +186,13 @@ def test_a_strangers_service_is_404_on_every_verb(  # apps G.7: foreign customer
         assert client.post(f"/api/services/theirs/{action}").status_code in (400, 404)
     error(client.get(f"/api/jobs/{job}"), 404, "job_not_found")
     error(client.post(f"/api/jobs/{job}/cancel"), 404, "job_not_found")
+    for path in (f"/api/services/{detail['id']}/logs", f"/api/jobs/{job}/stream"):
+        with pytest.raises(InvalidStatus) as refused:
+            connect(
+                f"wss://localhost:{portal.port}{path}", ssl=portal.tls,
+                additional_headers={"Authorization": client.headers["Authorization"]},
+            ).recv()  # fmt: skip
+        assert refused.value.response.status_code == 404
     for path in ("/api/services", f"/api/services?customer_id={detail['customer_id']}", "/api/jobs", "/api/events"):
         assert client.get(path).json()["data"] == []
     error(client.get(f"/api/customers/{detail['customer_id']}"), 404, "customer_not_found")
