@@ -22,7 +22,7 @@ from homeport.kit.clock import Clock, SystemClock
 from homeport.kit.files import atomic_write
 from homeport.kit.sealing import Sealer
 from homeport.relay import Authority, Handler, Ingress, TlsHandler
-from homeport.services import actions_http, compose_http, domains_http, streams
+from homeport.services import actions_http, compose_http, domains_http, editing_http, health_http, streams
 from homeport.services import http as services_http
 from homeport.services.docker import Engine, Images
 from homeport.services.drivers import ServiceDriver
@@ -37,7 +37,8 @@ from homeport.services.quota import holdings
 from homeport.services.stacks import Stacks
 from homeport.settings import Settings
 from homeport.storage import Database, Durable
-from homeport.web import LiveFeed, Place, PortalServer, about, create_app, live
+from homeport.web import LiveFeed, Place, PortalServer, about, create_app, live, system
+from homeport.web.system import Machine
 
 EXECUTOR = "local"  # one portal on one data directory
 
@@ -171,6 +172,8 @@ def application(portal: Portal, services: Services) -> FastAPI:
             *identity_http.routes(portal.identity, settings),
             *customers_http.routes(portal.identity),
             services_http.router(services),
+            editing_http.router(services),
+            health_http.router(services),
             actions_http.router(services),
             services_http.sources_router(services),
             services_http.jobs_router(services),
@@ -179,6 +182,7 @@ def application(portal: Portal, services: Services) -> FastAPI:
             compose_http.router(settings),
             streams.router(services, portal.identity),
             about.routes(place),
+            system.routes(Machine(portal.clock, portal.settings.data_dir)),
             live.routes(portal.feed, portal.identity),
             actions_http.refusals(services),  # last: it answers what no other route does
         ],

@@ -21,6 +21,7 @@ class Verb(StrEnum):
     JOBS_READ = "jobs.read"
     JOBS_WRITE = "jobs.write"
     TEMPLATES_READ = "templates.read"
+    SYSTEM_READ = "system.read"
     CUSTOMERS_READ = "customers.read"
     CUSTOMERS_WRITE = "customers.write"
 

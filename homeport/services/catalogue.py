@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from homeport.identity import Actor, customer_name
+from homeport.identity import Actor, Role, customer_name
 from homeport.kit.bus import Bus
 from homeport.kit.changes import Change
 from homeport.kit.clock import Clock, rfc3339
@@ -17,6 +17,7 @@ from homeport.kit.sealing import Sealer
 from homeport.services import store
 from homeport.services.domain_names import domain_body
 from homeport.services.drivers import InstanceState, Part, ServiceDriver
+from homeport.services.endpoints import endpoint_row
 from homeport.services.health import Health, HealthMonitor, Probe
 from homeport.services.live import Live
 from homeport.services.metrics import Metrics
@@ -64,13 +65,13 @@ class Catalogue:
         self._origins = origins
         self._driver = driver
 
-    def row(self, service: ServiceRow | store.Listed) -> dict[str, Any]:
-        """One service with every field that the seeds name for it; null where a field means nothing for an app."""
+    def row(self, service: ServiceRow | store.Listed, actor: Actor | None = None) -> dict[str, Any]:
+        """One service with every field that the seeds name for it; null where a field means nothing for its kind."""
         seen = self._live.observation(service.live_release_id)
         running = seen is not None and seen.state is InstanceState.RUNNING
         up = _seconds(self._clock.now(), seen.started_at) if running and seen else None
         sample = self._metrics.latest(service.id)
-        return {
+        row: dict[str, Any] = {
             "id": service.id,
             "name": service.name,
             "kind": service.kind,
@@ -105,7 +106,17 @@ class Catalogue:
             "deploy_job_id": service.active_job_id,
             "release": service.live_release,
             "error": service.error,
+            "host": None,
+            "required_scopes": [],
+            "docker_compose": None,
+            "service_file": None,
+            "service_name": None,
+            "display_name": None,
+            "description": None,
         }
+        if service.kind == "endpoint":
+            return endpoint_row(row, service, with_host=actor is not None and actor.role is Role.ADMIN)
+        return row
 
     def publish(self, service: ServiceRow, action: Any = "changed") -> None:
         """Tell the tabs."""
@@ -138,12 +149,12 @@ class Catalogue:
     async def page(self, actor: Actor, wanted: store.ServiceFilter, page: int, per_page: int) -> Page:
         async with self._database.read() as session:
             rows, total = await store.list_services(session, actor, wanted, page, per_page)
-        return Page([self.row(row) for row in rows], total, page, per_page)
+        return Page([self.row(row, actor) for row in rows], total, page, per_page)
 
     async def directory(self, actor: Actor, per_page: int) -> dict[str, Any]:
         """Everything, and the first page of it."""
         async with self._database.read() as session:
-            rows = [self.row(row) for row in await store.all_services(session, actor)]
+            rows = [self.row(row, actor) for row in await store.all_services(session, actor)]
         return {"services": rows, **Page(rows[:per_page], len(rows), 1, per_page).body()}
 
     async def detail(self, actor: Actor, ref: str) -> dict[str, Any]:
@@ -154,7 +165,7 @@ class Catalogue:
             )
             customer = await customer_name(session, service.customer_id)
             domains = await store.domains_of(session, service.id)
-        row = self.row(service)
+        row = self.row(service, actor)
         seen = self._live.observation(service.live_release_id)
         health = self._health.of(service.id) if row["uptime"] is not None else Health()
         return {

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Body, Header, Query, Request, Response
+from pydantic import Discriminator, Tag
 
 from homeport.identity import Verb, allowed
 from homeport.identity.http import CurrentActor, require
@@ -14,6 +15,7 @@ from homeport.identity.problems import Forbidden
 from homeport.kit.clock import rfc3339
 from homeport.kit.parameters import MAX_PER_PAGE, PER_PAGE, one_of, whole_number
 from homeport.services import schemas
+from homeport.services.endpoint_schemas import CreateEndpoint, kind_of
 from homeport.services.jobs import job_body
 from homeport.services.parts import Services
 from homeport.services.requests import Once
@@ -23,6 +25,11 @@ from homeport.services.units.problems import InvalidAction
 STATUSES = ("running", "stopped", "deploying", "failed")
 JOB_STATUSES = ("queued", "running", "success", "failed", "cancelled")
 MAX_TAIL = 10_000
+KINDS = {"app": "app", "endpoint": "endpoint", "managed": "app", "proxy": "endpoint"}  # the last two: seed 002
+CreateAny = Annotated[
+    Annotated[schemas.CreateService, Tag("kind:app")] | Annotated[CreateEndpoint, Tag("kind:endpoint")],
+    Discriminator(kind_of),
+]
 
 READ = require(Verb.SERVICES_READ)
 WRITE = require(Verb.SERVICES_WRITE)
@@ -43,7 +50,7 @@ def answers(model: Any, status: int = 200) -> dict[str, Any]:
 def router(services: Services) -> APIRouter:
     """All routes, bound to the parts that serve them."""
     routes = APIRouter(tags=["apps"])
-    catalogue, lifecycle, requests, units = services.catalogue, services.lifecycle, services.requests, services.units
+    catalogue, requests, units, endpoints = services.catalogue, services.requests, services.units, services.endpoints
 
     @routes.get("/api/services", dependencies=[READ], **answers(schemas.ServicePageOut))
     async def list_services(
@@ -71,6 +78,7 @@ def router(services: Services) -> APIRouter:
             status=one_of(status, "status", STATUSES),
             customer_id=customer_id,
             search=search,
+            kind=KINDS.get(one_of(kind, "type", ("unit", *KINDS)) or ""),
             sort=one_of(sort, "sort", tuple(SORTS)) or "created_at",
             order=one_of(order, "order", ("asc", "desc")) or "desc",
         )
@@ -82,10 +90,13 @@ def router(services: Services) -> APIRouter:
     async def create_service(
         request: Request,
         actor: CurrentActor,
-        wanted: schemas.CreateService,
+        wanted: CreateAny,
         idempotency_key: Annotated[str | None, Header()] = None,
     ) -> Response:
-        """Create a service and deploy it: from a template, a git repository or an upload. Answers at once."""
+        """Create a service and deploy it: from a template, git, a compose text, a repository that the portal looks
+        at itself, or an upload. Answers at once. With "kind": "endpoint": something that runs elsewhere."""
+        if isinstance(wanted, CreateEndpoint):
+            return reply(await catalogue.detail(actor, await endpoints.create(actor, wanted)), 201)
         if wanted.preview and wanted.deploy_method == "ai":
             return reply(await requests.preview(wanted))
         once = Once.of(actor, idempotency_key, "create", await request.body())
@@ -97,17 +108,6 @@ def router(services: Services) -> APIRouter:
         if unit := units.find(actor, ref):
             return reply(await units.row(unit))
         return reply(await catalogue.detail(actor, ref))
-
-    @routes.patch("/api/services/{ref}", dependencies=[DEPLOY], **answers(schemas.ServiceDetailOut))
-    async def edit_service(actor: CurrentActor, ref: str, patch: schemas.PatchService) -> Response:
-        """Change variables, limits, probe or branch; they count from the next deploy on."""
-        return reply(await catalogue.edit(actor, ref, patch))
-
-    @routes.delete("/api/services/{ref}", dependencies=[DEPLOY], status_code=204)
-    async def delete_service(actor: CurrentActor, ref: str) -> Response:
-        """Stop it and remove everything that it has: releases, data, logs. A deploy under way is cancelled first."""
-        await services.finish(lifecycle.delete(actor, ref), f"delete {ref[:80]}")
-        return Response(status_code=204)
 
     @routes.post("/api/services/{ref}/redeploy", dependencies=[DEPLOY], **answers(schemas.DeployOut))
     async def redeploy_service(

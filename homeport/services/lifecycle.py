@@ -77,6 +77,8 @@ class Lifecycle:
             releases = await store.live_releases(session)
         restarts: list[Awaitable[None]] = [self._driver.remove(one) for one in self._strays(services)]
         for service in services:
+            if service.kind == "endpoint":
+                continue
             release = releases.get(service.id)
             if service.deleting:
                 restarts.append(self._finish_delete(service))
@@ -120,6 +122,8 @@ class Lifecycle:
             async with self._database.read() as session:
                 service = await store.get_service(session, actor, service_id)
                 release = await store.find_live_release(session, service.id)
+            if service.kind == "endpoint":
+                raise NothingToRun(f"{service.name} runs elsewhere: it cannot be started or stopped from here.")
             if service.active_job_id:
                 raise DeployInProgress(
                     f"{service.name} is being deployed; wait for it or cancel the job.",

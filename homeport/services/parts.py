@@ -24,6 +24,7 @@ from homeport.services.deployments import Deployments
 from homeport.services.domain_proofs import Proofs, txt_resolver
 from homeport.services.domains import Domains
 from homeport.services.drivers import ServiceDriver
+from homeport.services.endpoints import Endpoints
 from homeport.services.exposure import Routes
 from homeport.services.health import Health, HealthMonitor
 from homeport.services.jobs import JobStreams, job_body
@@ -123,6 +124,7 @@ class Services:
         guard = OutboundGuard(settings.outbound_allow)
         proofs = Proofs(txt_resolver(settings.dns_servers), guard)
         self.domains = Domains(database, clock, settings.domain, self.routes, self.catalogue, proofs)
+        self.endpoints = Endpoints(database, sealer, clock, bus, guard)
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def open(self) -> None:

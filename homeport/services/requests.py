@@ -25,7 +25,7 @@ from homeport.services.exposure import Routes
 from homeport.services.jobs import publish_job
 from homeport.services.models import IdempotencyRow, JobRow, ReleaseRow, ServiceRow
 from homeport.services.origin import Origins
-from homeport.services.problems import DeployInProgress, IdempotencyConflict, NameTaken, ReleaseNotFound
+from homeport.services.problems import DeployInProgress, IdempotencyConflict, NameTaken, NothingToRun, ReleaseNotFound
 from homeport.services.quota import admit, admit_limits
 from homeport.services.schemas import CreateService, Redeploy, Rollback
 from homeport.services.timeline import Timeline
@@ -189,6 +189,8 @@ class DeployRequests:
 
     async def _idle(self, session: AsyncSession, actor: Actor, ref: str) -> ServiceRow:
         service = await store.get_service(session, actor, ref)
+        if service.kind == "endpoint":
+            raise NothingToRun(f"{service.name} runs elsewhere: there is nothing to deploy.")
         if service.active_job_id:
             raise DeployInProgress(
                 f"{service.name} is being deployed already.",

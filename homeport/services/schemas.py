@@ -168,6 +168,13 @@ class ServiceOut(BaseModel):
     deploy_job_id: str | None
     release: int | None
     error: str | None
+    host: str | None = Field(None, description="Of an endpoint, and only for administrators.")
+    required_scopes: list[str] = []
+    docker_compose: str | None = None
+    service_file: str | None = None
+    service_name: str | None = None
+    display_name: str | None = None
+    description: str | None = None
 
 
 class HealthOut(BaseModel):

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, case, delete, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from homeport.identity import Actor
+from homeport.identity import Actor, Role
 from homeport.services.models import (
     DomainRow,
     EventRow,
@@ -42,6 +42,7 @@ class ServiceFilter:
     status: str | None = None
     customer_id: str | None = None
     search: str | None = None
+    kind: str | None = None
     sort: str = "created_at"
     order: str = "desc"
 
@@ -52,12 +53,18 @@ def visible(actor: Actor, column: Any) -> ColumnElement[bool]:
 
 
 def _listed(actor: Actor) -> ColumnElement[bool]:
-    return and_(visible(actor, ServiceRow.customer_id), ServiceRow.deleting.is_(False))
+    there = and_(visible(actor, ServiceRow.customer_id), ServiceRow.deleting.is_(False))
+    if actor.role is Role.ADMIN and actor.customer_id is None:
+        return there
+    shown = and_(ServiceRow.status == "running", ServiceRow.desired == "running")
+    return and_(there, or_(ServiceRow.kind != "endpoint", shown))  # switched off, or for other scopes
 
 
 def _matching(query: Select[Any], wanted: ServiceFilter) -> Select[Any]:
     if wanted.status:
         query = query.where(ServiceRow.status == wanted.status)
+    if wanted.kind:
+        query = query.where(ServiceRow.kind == wanted.kind)
     if wanted.customer_id:
         query = query.where(ServiceRow.customer_id == wanted.customer_id)
     if wanted.search:

@@ -144,7 +144,7 @@ def _fields(errors: Sequence[Any]) -> dict[str, str]:
     """Field (dotted) to its first reason. What was sent is never repeated: it may be a secret."""
     fields: dict[str, str] = {}
     for error in errors:
-        place = [str(part) for part in error["loc"][1:]] or [str(error["loc"][0])]
+        place = [str(part) for part in error["loc"][1:] if not str(part).startswith("kind:")] or [str(error["loc"][0])]
         reason = str(error["msg"]).removeprefix("Value error, ")
         if error["type"] in _NO_OBJECT:
             reason = "must be a JSON object, sent with Content-Type: application/json"
