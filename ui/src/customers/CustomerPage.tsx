@@ -1,4 +1,4 @@
-import { Alert, Button, Group, Modal, Paper, SimpleGrid, Stack, Text, TextInput, Title } from "@mantine/core";
+import { Alert, Anchor, Button, Group, Modal, Paper, SimpleGrid, Stack, Text, TextInput, Title } from "@mantine/core";
 import { useDocumentTitle } from "@mantine/hooks";
 import { IconPencil, IconPlayerPause, IconPlayerPlay, IconUserOff } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
@@ -82,9 +82,11 @@ function Shown({ customer }: { customer: Customer }) {
             <dl className={classes.facts}>
               <dt>E-mail</dt>
               <dd>
-                <a href={`mailto:${customer.email}`}>{customer.email}</a>
+                <Anchor href={`mailto:${customer.email}`} size="sm">
+                  {customer.email}
+                </Anchor>
               </dd>
-              <dt>Customer since</dt>
+              <dt>Since</dt>
               <dd>
                 <When at={customer.created_at} />
               </dd>

@@ -17,15 +17,21 @@ export function UsageBars({ customer }: { customer: string }) {
   return (
     <div className={classes.grid}>
       <Bar name="Services" {...services} text={String} />
-      <Bar name="CPU" {...cpu} text={cores} />
+      <Bar name="CPU" {...cpu} text={cores} short={(n) => String(Number(n.toFixed(2)))} />
       <Bar name="Memory" {...memory_mb} text={megabytes} />
       <Bar name="Storage" {...storage_mb} text={megabytes} />
     </div>
   );
 }
 
-function Bar(props: { name: string; used: number; limit: number | null; text: (n: number) => string }) {
-  const { name, used, limit, text } = props;
+function Bar(props: {
+  name: string;
+  used: number;
+  limit: number | null;
+  text: (n: number) => string;
+  short?: (n: number) => string;
+}) {
+  const { name, used, limit, text, short = text } = props;
   const { part, tone } = fullness(used, limit);
   return (
     <div className={classes.bar} data-tone={tone} data-usage={name.toLowerCase()}>
@@ -34,7 +40,7 @@ function Bar(props: { name: string; used: number; limit: number | null; text: (n
         {limit !== null && <span style={{ width: `${used > 0 ? Math.max(1, part * 100) : 0}%` }} />}
       </span>
       <Text size="sm" c="dimmed" className="num" ta="right">
-        {limit === null ? `${text(used)}, ${limitWords(limit, text)}` : `${text(used)} of ${text(limit)}`}
+        {limit === null ? `${text(used)}, ${limitWords(limit, text)}` : `${short(used)} of ${text(limit)}`}
         {tone === "bad" && <strong className={classes.full}> full</strong>}
       </Text>
     </div>

@@ -31,8 +31,7 @@ export function ComposeFacts({ check }: { check: ReturnType<typeof useComposeChe
         {services.length > 0 && <Services said={said} />}
         {said.routed && (
           <Text size="xs" c="dimmed">
-            Visitors reach <strong>{said.routed}</strong>
-            {said.port !== null && ` on its port ${said.port}`}.{said.reason && ` ${said.reason}`}
+            {said.reason ?? `Requests go to ${said.routed}${said.port === null ? "" : `, port ${said.port}`}.`}
           </Text>
         )}
         {said.notes?.map((note) => (

@@ -16,7 +16,7 @@ export function NamedValues({ names, values, change, hints = {}, secret = looksS
   if (names.length === 0) return null;
   return (
     <div>
-      <Text size="sm" fw={500}>
+      <Text size="sm" fw={600}>
         Variables
       </Text>
       <Text size="xs" c="dimmed" mb={8}>

@@ -10,12 +10,11 @@ test("a name is a host name label that is not reserved", () => {
 });
 
 test("a name is suggested from an address, a folder or a file", () => {
-  expect(["https://x.org/me/My_App.git", "git@x.org:me/app", "/home/me/Blog/", "site.tar.gz"].map(nameFrom)).toEqual([
-    "my-app",
-    "app",
-    "blog",
-    "site",
-  ]);
+  expect(
+    ["https://x.org/me/My_App.git", "git@x.org:me/app", "/home/me/Blog/", "site.tar.gz", "x.org/ledger/.git"].map(
+      nameFrom,
+    ),
+  ).toEqual(["my-app", "app", "blog", "site", "ledger"]);
 });
 
 test("only addresses that can be fetched are taken", () => {

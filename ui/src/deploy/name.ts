@@ -15,7 +15,7 @@ export function nameProblem(name: string): string | null {
 export function nameFrom(text: string): string {
   const last =
     text
-      .replace(/[/\s]+$/, "")
+      .replace(/(\/\.git)?[/\s]*$/, "")
       .split(/[/:\\]/)
       .at(-1) ?? "";
   return last

@@ -14,7 +14,7 @@ export function Editor({ hint, ...props }: Omit<CodeEditorProps, "jump"> & { hin
   return (
     <Stack gap={6}>
       <div>
-        <Text size="sm" fw={500}>
+        <Text size="sm" fw={600}>
           {props.label}
         </Text>
         <Text size="xs" c="dimmed">

@@ -50,7 +50,7 @@ export function EndpointDialog({ endpoint, close }: { endpoint?: ServiceDetail; 
   const save = useMutation({
     mutationFn: () => {
       const { name, ...rest } = draft;
-      const body = { ...rest, path: web ? draft.path || "/" : null, category: draft.category || null };
+      const body = { ...rest, path: web ? draft.path || "/" : null, category: draft.category ?? "" };
       return endpoint ? api.changeEndpoint(endpoint.name, body) : api.addEndpoint({ ...body, name });
     },
     onSuccess: async (saved) => {

@@ -97,6 +97,7 @@ export default function ServiceList() {
   const kinds = (
     <SegmentedControl
       size="xs"
+      className={classes.kinds}
       aria-label="Kind"
       data={[
         { value: "app", label: "Apps" },
@@ -260,7 +261,13 @@ function SearchBox({ value, change }: { value: string; change: (text: string) =>
       aria-label="Search services by name"
       leftSection={<IconSearch size={16} stroke={1.6} />}
       rightSection={
-        text ? <CloseButton size="sm" aria-label="Clear the search" onClick={() => type("")} /> : <Kbd size="xs">/</Kbd>
+        text ? (
+          <CloseButton size="sm" aria-label="Clear the search" onClick={() => type("")} />
+        ) : (
+          <Kbd size="xs" className="wide-only">
+            /
+          </Kbd>
+        )
       }
       value={text}
       onChange={(event) => type(event.currentTarget.value)}

@@ -126,11 +126,11 @@ export function Marks({ template }: { template: Template }) {
   const advanced = template.security_profile === "advanced";
   const Shield = advanced ? IconShieldHalf : IconShieldCheck;
   return (
-    <Group gap={6} className={classes.marks}>
-      <Text size="xs" c="dimmed" className="num">
+    <div className={classes.marks}>
+      <Text size="xs" c="dimmed" className="num" mb={6}>
         {needs(template)}
       </Text>
-      <Group gap={6} ml="auto" wrap="nowrap">
+      <Group gap={6}>
         {needsDocker(template) && (
           <Tooltip label="Runs in containers: this machine needs Docker">
             <Badge
@@ -158,6 +158,6 @@ export function Marks({ template }: { template: Template }) {
           </Badge>
         </Tooltip>
       </Group>
-    </Group>
+    </div>
   );
 }

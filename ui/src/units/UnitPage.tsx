@@ -55,29 +55,31 @@ export default function UnitPage({ unit }: { unit: Unit }) {
             {unit.exit_code ? `, exit code ${unit.exit_code}` : ""}. The journal below says more.
           </Alert>
         )}
-        <Paper p="md">
-          <dl className={classes.facts}>
-            <Fact name="State" value={explained && explained.charAt(0).toUpperCase() + explained.slice(1)} />
-            <Fact name="Active for" value={runsFor(unit)} />
-            <Fact name="Process" value={unit.pid ? String(unit.pid) : "–"} />
-            <Fact
-              name="Memory"
-              value={
-                unit.resources?.memory_usage_mb === null || unit.resources?.memory_usage_mb === undefined
-                  ? "–"
-                  : megabytes(unit.resources.memory_usage_mb)
-              }
-            />
-            <Fact
-              name="CPU time"
-              value={
-                unit.cpu_seconds === null || unit.cpu_seconds === undefined ? "–" : lasted(unit.cpu_seconds * 1000)
-              }
-            />
-            <Fact name="Restarts" value={String(unit.restarts ?? 0)} />
-            <Fact name="With the machine" value={unit.enabled ? "Starts with it" : "Not started with it"} />
-          </dl>
-        </Paper>
+        {!silent && (
+          <Paper p="md">
+            <dl className={classes.facts}>
+              <Fact name="State" value={explained && explained.charAt(0).toUpperCase() + explained.slice(1)} />
+              <Fact name="Active for" value={runsFor(unit)} />
+              <Fact name="Process" value={unit.pid ? String(unit.pid) : "–"} />
+              <Fact
+                name="Memory"
+                value={
+                  unit.resources?.memory_usage_mb === null || unit.resources?.memory_usage_mb === undefined
+                    ? "–"
+                    : megabytes(unit.resources.memory_usage_mb)
+                }
+              />
+              <Fact
+                name="CPU time"
+                value={
+                  unit.cpu_seconds === null || unit.cpu_seconds === undefined ? "–" : lasted(unit.cpu_seconds * 1000)
+                }
+              />
+              <Fact name="Restarts" value={String(unit.restarts ?? 0)} />
+              <Fact name="At boot" value={unit.enabled ? "Starts" : "Does not start"} />
+            </dl>
+          </Paper>
+        )}
         <Section title="Journal">
           <Journal key={unit.name} unit={unit.name} />
         </Section>
