@@ -15,6 +15,7 @@ from homeport.services.problems import StartFailed
 
 AT_ONCE = 8
 REMOVE_SECONDS = 60.0
+SWARM_TASK = "com.docker.swarm.task.id"  # a container of the swarm's own, which bears our labels as well
 STOP_MARGIN = 20.0  # seconds that the engine may take beyond the grace
 
 
@@ -30,7 +31,8 @@ class Objects:
         """Ours, inspected, by name. `wanted` are labels, as `key` or `key=value`."""
         query = {"all": True, "filters": self._filter(*wanted)}
         listed = await self.engine.ask("GET", "/containers/json", query=query)
-        found = await asyncio.gather(*(self.inspect(one["Id"]) for one in listed))
+        own = [one for one in listed if SWARM_TASK not in one["Labels"]]
+        found = await asyncio.gather(*(self.inspect(one["Id"]) for one in own))
         return sorted((one for one in found if one is not None), key=lambda one: str(one["Name"]))
 
     async def inspect(self, container_id: str) -> Inspected | None:
@@ -42,7 +44,8 @@ class Objects:
                 if refusal.engine_status == 404:
                     return None
                 raise
-        return told if (told["Config"]["Labels"] or {}).get(labels.PORTAL) == self.portal_id else None
+        known = told["Config"]["Labels"] or {}
+        return told if known.get(labels.PORTAL) == self.portal_id and SWARM_TASK not in known else None
 
     async def run(self, name: str, body: Mapping[str, Any]) -> Inspected:
         """Create and start. Where that fails nothing stays, and EngineRefused says why."""
@@ -71,9 +74,10 @@ class Objects:
         query = {"force": True, "v": True}
         await self._gone_is_fine("DELETE", f"/containers/{container_id}", query, REMOVE_SECONDS)
 
-    async def image_id(self, reference: str) -> str:
-        """Raises EngineRefused: No such image."""
-        return str((await self.engine.ask("GET", f"/images/{path_part(reference)}/json"))["Id"])
+    async def image(self, reference: str) -> Mapping[str, Any]:
+        """ImageInspect. Raises EngineRefused: No such image."""
+        found: Mapping[str, Any] = await self.engine.ask("GET", f"/images/{path_part(reference)}/json")
+        return found
 
     async def network(self, service_id: str) -> str:
         """The id of the service's network, made where there is none."""
@@ -112,7 +116,7 @@ class Objects:
                     raise
 
     async def _networks(self, service_id: str) -> list[str]:
-        query = {"filters": self._filter(f"{labels.SERVICE}={service_id}")}
+        query = {"filters": {**self._filter(f"{labels.SERVICE}={service_id}"), "scope": ["local"]}}
         return [str(one["Id"]) for one in await self.engine.ask("GET", "/networks", query=query)]
 
     def _filter(self, *wanted: str) -> dict[str, list[str]]:
