@@ -101,11 +101,18 @@ def image(value: Scalar) -> str:
     """A reference; the registry is optional."""
     if len(value.text) > 512 or not _IMAGE.fullmatch(value.text):
         raise Unfit(f"must be the name of an image such as nginx:1.27, not {value.shown}")
-    if _IMAGE_ID.fullmatch(value.text):
-        raise Unfit(f"must name a tag: the engine would take {value.shown} for the id of an image that is here")
-    if value.text.removeprefix("index.").removeprefix("docker.io/").startswith(OWN_IMAGES):
-        raise Unfit(f"must not name {value.shown}: {OWN_IMAGES}… are the images that the portal keeps of its apps")
+    if why := why_not_named(value.text):
+        raise Unfit(f"must not name {value.shown}: {why}")
     return value.text
+
+
+def why_not_named(reference: str) -> str | None:
+    """Why an image may not be named like that: the engine holds the images of every app, and answers to ids too."""
+    if _IMAGE_ID.fullmatch(reference):
+        return "the engine would take it for the id of an image that is here; add a tag"
+    if reference.removeprefix("index.").removeprefix("docker.io/").startswith(OWN_IMAGES):
+        return f"{OWN_IMAGES}… are the images that the portal keeps of its apps"
+    return None
 
 
 user = matching(_USER, "a user or user:group")

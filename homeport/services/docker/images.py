@@ -10,6 +10,7 @@ from typing import Any
 
 from homeport.kit.clock import Clock
 from homeport.services.docker import labels
+from homeport.services.docker.bases import check_bases
 from homeport.services.docker.context import pack
 from homeport.services.docker.engine import Engine, path_part
 from homeport.services.docker.problems import EngineRefused, ImageUnavailable, NotEnoughSpace
@@ -79,6 +80,7 @@ class Images:
             "memory": memory_mb << 20, "memswap": memory_mb << 20,
             "cpuperiod": _PERIOD, "cpuquota": int(_PERIOD * BUILD_CPU),
         }  # fmt: skip
+        await asyncio.to_thread(check_bases, context, dockerfile, args)
         packed = await asyncio.to_thread(pack, context, dockerfile)
         try:
             async with (
