@@ -66,7 +66,11 @@ class Backing:
         self, spec: InstanceSpec, service: StackService, here: Inspected | None, network_id: str, replace: bool
     ) -> str:
         """The id of its container, which is as wanted and runs (or ran, where it is to complete)."""
-        image_id = await self._objects.image_id(service.image or "")
+        image = await self._objects.image(service.image or "")
+        image_id = str(image["Id"])
+        service = definition.with_image_volumes(service, (image["Config"] or {}).get("Volumes") or ())
+        names = [mount.source for mount in service.mounts if mount.source]
+        await self._objects.make_volumes(spec.service_id, names)
         if here is not None:
             same = here["Config"]["Labels"].get(labels.CONFIG) == definition.config_hash(spec, service, image_id)
             attached = any(one["NetworkID"] == network_id for one in here["NetworkSettings"]["Networks"].values())

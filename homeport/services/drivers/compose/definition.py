@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from homeport.services.compose.model import Healthcheck, Mount, StackService
@@ -30,6 +31,20 @@ def backing_name(service_id: str, part: str) -> str:
 
 def volume_name(service_id: str, volume: str) -> str:
     return f"{labels.project(service_id)}-{volume}"
+
+
+def with_image_volumes(service: StackService, paths: Iterable[str]) -> StackService:
+    """The same with a volume for each path that its image keeps data in and the document gives none: without a name
+    such data would be lost when the container is replaced."""
+    given = {mount.target.rstrip("/") for mount in service.mounts}
+    missing = sorted({path.rstrip("/") for path in paths} - given - {""})
+    kept = (Mount("volume", path, image_volume(service.name, path)) for path in missing)
+    return replace(service, mounts=(*service.mounts, *kept))
+
+
+def image_volume(part: str, path: str) -> str:
+    """The name of a volume that nobody named: the same for the same path of the same service."""
+    return f"{part}-{hashlib.sha256(path.encode()).hexdigest()[:12]}"
 
 
 def network(portal_id: str, service_id: str) -> dict[str, Any]:

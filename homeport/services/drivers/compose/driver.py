@@ -90,6 +90,8 @@ class ComposeDriver:
         async with self._locks[service_id], self._sight.busy(instance_id):
             self._sight.unwanted(instance_id)
             await self._take_away(service_id, told)
+            if (collector := self._collectors.pop((service_id, instance_id), None)) is not None:
+                await collector.close()
             others = await self._others(service_id, instance_id)
             if not others:
                 await self._backing.remove(service_id)
@@ -165,8 +167,7 @@ class ComposeDriver:
         if here is not None and up and self._sight.state_of(spec.id) is not InstanceState.BACKOFF:
             await self._take_up(spec, here)
             return self._sight.remember(here, wanted=True)
-        reference = stack.web.image or ""
-        await self._objects.image_id(reference)
+        await self._objects.image(stack.web.image or "")
         network_id = await self._objects.network(spec.service_id)
         try:
             await self._objects.make_volumes(spec.service_id, stack.volumes)

@@ -62,13 +62,14 @@ class Collector:
         self._path = path
         self._limit = limit_mb << 20
         self._needles: list[bytes] = []
+        self._held: dict[bytes, bytes] = {}  # by stream: the end of a piece, in which a secret may begin
         self._task: asyncio.Task[None] | None = None
         self.container_id: str | None = None
 
     def follow(self, container_id: str, secrets: Collection[str]) -> None:
         """Begin, or go on; another container than before takes the place of it."""
-        values = sorted({one for one in secrets if len(one) >= SHORTEST_SECRET}, key=len, reverse=True)
-        self._needles = [one.encode() for one in values]
+        values = {line for one in secrets for line in one.splitlines() if len(line) >= SHORTEST_SECRET}
+        self._needles = [one.encode() for one in sorted(values, key=len, reverse=True)]
         if self.container_id == container_id and self._task is not None and not self._task.done():
             return
         before, self._task = self._task, None
@@ -129,9 +130,11 @@ class Collector:
 
     def _write(self, file: _Stamped, lines: list[Line]) -> None:
         for line in lines:
-            message = line.message
+            message = self._held.pop(line.stream, b"") + line.message
             for needle in self._needles:
                 message = message.replace(needle, MASK)
+            if not line.whole and (margin := max((len(one) for one in self._needles), default=1) - 1):
+                message, self._held[line.stream] = message[:-margin], message[-margin:]
             message = message.decode("utf-8", "replace").encode()
             pieces = [message[at : at + LONGEST] for at in range(0, len(message), LONGEST)] or [b""]
             last = b"F" if line.whole else b"P"

@@ -70,9 +70,9 @@ class Watch:
                     async for event in self._engine.lines(answer):
                         actor = event["Actor"]
                         await self._on_event(event["Action"], actor["ID"], actor["Attributes"])
-            except Problem as problem:
+            except (Problem, KeyError, ValueError) as trouble:  # also an event that is none
                 if not said:
-                    log.warning("Docker Engine is not heard", reason=problem.message)
+                    log.warning("Docker Engine is not heard", reason=str(trouble))
                 said = True
             await self._clock.sleep(pause)
             pause = min(pause * 2, LONGEST_AGAIN_SECONDS)

@@ -38,6 +38,22 @@ async def test_secrets_are_masked_before_they_are_stored(stacks: ComposeWorld) -
     await eventually(lambda: stacks.messages("rel_1") == ["token=••••••••."])
 
 
+async def test_a_secret_that_lies_across_two_pieces_of_a_long_line_is_masked(stacks: ComposeWorld) -> None:
+    driver = await stacks.driver()
+    script = "printf '%016380d' 0; echo hush-hush; exec sleep 1000"
+    await driver.start(stacks.stack_spec("rel_1", one("web", script), secret="hush-hush"))
+    await eventually(lambda: "••••••••" in stacks.log("rel_1"))
+    assert "hush" not in stacks.log("rel_1")
+    assert "".join(stacks.messages("rel_1")) == "0" * 16380 + "••••••••"
+
+
+async def test_every_line_of_a_secret_of_several_lines_is_masked(stacks: ComposeWorld) -> None:
+    driver = await stacks.driver()
+    told = one("web", 'echo "$KEY"; exec sleep 1000', environment={"KEY": "first-line\nsecond-line"})
+    await driver.start(stacks.stack_spec("rel_1", told, secret="first-line\nsecond-line"))
+    await eventually(lambda: stacks.messages("rel_1") == ["••••••••", "••••••••"])
+
+
 async def test_after_a_portals_restart_nothing_is_lost_or_repeated(stacks: ComposeWorld) -> None:
     first = await stacks.driver()
     spec = stacks.stack_spec("rel_1", one("web", COUNT), secret="line 30")

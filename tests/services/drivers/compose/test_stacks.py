@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import tarfile
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -14,6 +16,7 @@ from homeport.services.compose.model import Healthcheck, Mount
 from homeport.services.docker.problems import EngineUnavailable
 from homeport.services.drivers import InstanceState
 from homeport.services.problems import StartFailed
+from homeport.testing.busybox_image import busybox_archive
 from homeport.testing.docker import DockerEngine
 from homeport.testing.waiting import eventually
 from tests.services.drivers.compose.world import IMAGE, STEADY, ComposeWorld, one
@@ -110,6 +113,32 @@ async def test_volumes_stay_on_remove_and_go_on_purge(stacks: ComposeWorld) -> N
     volumes = stacks.docker.get("/volumes")["Volumes"] or []
     assert f"hp-{stacks.service}-data" not in {each["Name"] for each in volumes}
     assert await driver.observe() == {}
+
+
+async def test_data_that_an_image_keeps_without_being_asked_outlives_its_container(stacks: ComposeWorld) -> None:
+    keeper = one("db", "echo x >> /kept/it; cat /kept/it; exec sleep 1000", image="homeport-test/keeper:1")
+    answer = await asyncio.to_thread(
+        stacks.docker.api.post,
+        "/images/create",
+        params=[("fromSrc", "-"), ("repo", "homeport-test/keeper"), ("tag", "1"), ("changes", "VOLUME /kept")],
+        content=_layer(),
+    )
+    answer.raise_for_status()
+    driver = await stacks.driver()
+    await driver.start(stacks.stack_spec("rel_1", keeper, web()))
+    await eventually(lambda: stacks.messages("db") == ["x"])
+    await driver.start(stacks.stack_spec("rel_2", replace(keeper, environment={"NEW": "1"}), web()))
+    await eventually(lambda: stacks.messages("db") == ["x", "x", "x"])
+    await driver.purge(stacks.service)
+    assert not [one for one in stacks.docker.get("/volumes")["Volumes"] or () if stacks.service in one["Name"]]
+
+
+def _layer() -> bytes:
+    """The files of the test's image, as they go into another."""
+    with tarfile.open(fileobj=io.BytesIO(busybox_archive("homeport-test/keeper:0"))) as archive:
+        layer = archive.extractfile("layer.tar")
+        assert layer is not None
+        return layer.read()
 
 
 async def test_only_what_is_ours_is_touched(stacks: ComposeWorld) -> None:
