@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from homeport.services.docker.problems import EngineRefused, EngineUnavailable
@@ -97,7 +98,7 @@ class Cluster:
     async def view(self) -> View:
         """Three calls at once."""
         if not self._own[0]:
-            await self._introduce()
+            await self.introduce()
         services, tasks, nodes = await asyncio.gather(self._list("/services"), self.tasks(), self.nodes())
         return View(tuple(services), tuple(tasks), nodes)
 
@@ -118,7 +119,7 @@ class Cluster:
     async def own_node(self) -> str:
         """The id of the manager's node."""
         if not self._own[0]:
-            await self._introduce()
+            await self.introduce()
         return self._own[0]
 
     async def create(self, made: Definition) -> None:
@@ -158,21 +159,16 @@ class Cluster:
             "Name": name,
             "Driver": "overlay",
             "Attachable": True,
-            "CheckDuplicate": True,
             "Labels": names.of(self._portal, spec.service_id),
         }
-        deadline = asyncio.get_running_loop().time() + NETWORK_SECONDS
-        while True:
-            found = [one for one in await self._list("/networks") if one["Name"] == name and one["Scope"] == "swarm"]
-            if found:
-                return str(found[0]["Id"])
-            try:
-                return str((await self.engine.ask("POST", "/networks/create", body=body))["Id"])
-            except EngineRefused as problem:
-                # A node keeps a removed network of that name for a moment.
-                if problem.engine_status != 409 or asyncio.get_running_loop().time() > deadline:
-                    raise
-            await asyncio.sleep(0.3)
+        # Asked first: a list would also show what this node for a moment still has of a network that was removed.
+        try:
+            return str((await self.engine.ask("POST", "/networks/create", body=body))["Id"])
+        except EngineRefused as problem:
+            found = [one for one in await self._list("/networks") if one["Name"] == name]
+            if problem.engine_status != 409 or not found:
+                raise
+            return str(found[0]["Id"])
 
     async def remove_network(self, service_id: str) -> None:
         """Waits for the last endpoints to leave it."""
@@ -262,7 +258,17 @@ class Cluster:
                 events.note()  # whatever was said meanwhile was missed; the watch says that the engine is silent
             await asyncio.sleep(1)
 
-    async def _introduce(self) -> None:
+    @property
+    def is_known(self) -> bool:
+        """Whether the engine once was found to be a manager."""
+        return bool(self._own[0])
+
+    async def introduce(self) -> None:
+        """Raises EngineUnavailable where the engine manages no swarm. Loads nothing where there is no engine at all."""
+        if self.engine.is_local and self.engine.url is not None:
+            socket = Path(self.engine.url.removeprefix("unix://"))
+            if not await asyncio.to_thread(socket.exists):
+                raise EngineUnavailable(f"Docker Engine does not run: there is no {socket}.")
         told = (await self.engine.ask("GET", "/info"))["Swarm"]
         if not told.get("ControlAvailable"):
             state = told.get("LocalNodeState", "inactive")

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -18,20 +18,21 @@ from homeport.kit.problems import Problem
 from homeport.services.docker.problems import EngineRefused, EngineUnavailable
 from homeport.services.drivers import InstanceSpec, InstanceState, Observation, Part, Usage
 from homeport.services.drivers.swarm import definition, names, reading
-from homeport.services.drivers.swarm.cluster import Cluster, View
+from homeport.services.drivers.swarm.cluster import NETWORK_SECONDS, Cluster, View
 from homeport.services.drivers.swarm.logs import ServiceLogs
 from homeport.services.drivers.swarm.usage import Meter
 from homeport.services.drivers.swarm.waiting import await_backing, await_gone, await_start, await_update
 from homeport.services.problems import StartFailed
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from homeport.services.compose.model import StackService
     from homeport.services.docker import Engine
 
 log = structlog.get_logger()
 POLL = 1.0  # seconds between two looks at the tasks
+SEARCH = 15  # polls between two questions whether the engine manages a swarm by now
 REFRESH = 15.0  # seconds after which services and nodes are read anew, events or not
 
 
@@ -56,7 +57,8 @@ class SwarmDriver:
         self._on_change: Callable[[Observation], None] = lambda _: None
         self._seen: dict[str, Observation] = {}
         self._busy: Counter[str] = Counter()  # orders under way, by instance: what they do is no news
-        self._orders: Counter[str] = Counter()  # orders ever, by instance: a look from before one is stale
+        self._orders: dict[str, int] = {}  # the number of its last order: a look from before that is stale
+        self._turn = 0
         self._locks: dict[str, asyncio.Lock] = {}  # by service id: releases share its backing services
         self._task: asyncio.Task[None] | None = None
 
@@ -137,10 +139,14 @@ class SwarmDriver:
 
     async def purge(self, service_id: str) -> None:
         """Volumes on other nodes than the manager's own stay: no manager can reach them. Their node is logged."""
-        async with self._lock(service_id):
+        there = (await self._cluster.view()).releases(service_id)
+        known = [one.id for one in self._seen.values() if one.service_id == service_id]
+        async with AsyncExitStack() as orders:
+            for instance_id in {*known, *(str(one["Spec"]["Labels"][names.RELEASE]) for one in there)}:
+                orders.enter_context(self._quietly(instance_id))
+                orders.callback(self._seen.pop, instance_id, None)
+            await orders.enter_async_context(self._lock(service_id))
             view = await self._cluster.view()
-            for instance_id in [str(one["Spec"]["Labels"][names.RELEASE]) for one in view.releases(service_id)]:
-                self._seen.pop(instance_id, None)
             await self._discard([*view.releases(service_id), *view.backing(service_id)])
             await self._cluster.remove_network(service_id)
             home = await self._cluster.home(service_id)
@@ -163,12 +169,24 @@ class SwarmDriver:
             self._logs.follow(spec, view)
             return seen
         try:
-            seen = await self._start(spec, service)
+            seen = await self._start_patiently(spec, service)
         except (Problem, asyncio.CancelledError):
             await self._undo(spec, service)
             raise
         self._logs.follow(spec, await self._cluster.view())
         return seen
+
+    async def _start_patiently(self, spec: InstanceSpec, service: Mapping[str, Any] | None) -> Observation:
+        """A network that was just removed may look as if it were there; it takes the swarm a moment."""
+        deadline = self._clock.monotonic() + NETWORK_SECONDS
+        while True:
+            try:
+                return await self._start(spec, service)
+            except EngineRefused as problem:
+                is_passing = problem.message.startswith("network ") and self._clock.monotonic() < deadline
+                if not is_passing:
+                    raise
+            await self._clock.sleep(0.3)
 
     async def _start(self, spec: InstanceSpec, service: Mapping[str, Any] | None) -> Observation:
         assert spec.stack is not None
@@ -256,7 +274,6 @@ class SwarmDriver:
         if not others:
             await self._cluster.remove_network(service_id)
         self._seen.pop(instance_id, None)
-        self._orders.pop(instance_id, None)
         self._meter.forget(instance_id)
 
     async def _discard(self, services: Sequence[Mapping[str, Any]]) -> None:
@@ -268,44 +285,58 @@ class SwarmDriver:
     # News
 
     async def _watch(self) -> None:
-        view: View | None = None
-        read_at = 0.0
-        silent = False
+        """Asks now and then for a swarm until there is one; then looks at it each second."""
+        while not self._cluster.is_known:
+            for _ in range(SEARCH):
+                await self._clock.sleep(self._poll)
+                if self._cluster.is_known:  # an order found it
+                    break
+            else:
+                try:
+                    await self._cluster.introduce()
+                except (EngineUnavailable, EngineRefused):
+                    continue  # said at the start, and to everyone who asks for it
         async with self._cluster.events() as events:
+            view: View | None = None
+            read_at = 0.0
+            silent = False
             while True:
                 await self._clock.sleep(self._poll)
-                orders = self._orders.copy()
+                turn = self._turn
                 try:
                     now = self._clock.monotonic()
                     if view is None or events.take() or now - read_at > REFRESH or view.is_outdated():
                         view, read_at = await self._cluster.view(), now
-                    else:
+                    elif view.services:
                         view = await self._cluster.look_again(view)
                 except (EngineUnavailable, EngineRefused) as problem:
                     view = None
-                    if not silent and self._seen:
+                    if not silent:
                         log.warning("the swarm cannot be asked", reason=problem.message)
                     silent = True
                     continue
                 silent = False
-                self._compare(view, orders)
+                self._compare(view, turn)
                 self._logs.keep_up(view)
 
-    def _compare(self, view: View, orders: Counter[str]) -> None:
+    def _compare(self, view: View, turn: int) -> None:
         found = {service["Spec"]["Labels"][names.RELEASE]: service for service in view.releases()}
         for service in found.values():
-            self._judge(view.observe(service), orders)
+            self._judge(view.observe(service), turn)
         for instance_id in [id_ for id_ in self._seen if id_ not in found]:
             before = self._seen[instance_id]
             lost = Observation(
                 before.id, before.service_id, InstanceState.LOST, port=before.port,
                 reason="lost: somebody else removed its swarm service",
             )  # fmt: skip
-            self._judge(lost, orders)
+            self._judge(lost, turn)
 
-    def _judge(self, seen: Observation, orders: Counter[str]) -> None:
+        for instance_id in [id_ for id_, at in self._orders.items() if at <= turn]:
+            del self._orders[instance_id]
+
+    def _judge(self, seen: Observation, turn: int) -> None:
         """Tell what is news. What an order does, or did since the look, is none."""
-        if self._busy[seen.id] or self._orders[seen.id] != orders[seen.id]:
+        if self._busy[seen.id] or self._orders.get(seen.id, 0) > turn:
             return
         before = self._seen.get(seen.id)
         self._seen[seen.id] = seen
@@ -325,12 +356,19 @@ class SwarmDriver:
 
     @asynccontextmanager
     async def _order(self, instance_id: str, service_id: str) -> AsyncIterator[None]:
-        self._busy[instance_id] += 1
-        try:
+        with self._quietly(instance_id):
             async with self._lock(service_id):
                 yield
+
+    @contextmanager
+    def _quietly(self, instance_id: str) -> Iterator[None]:
+        """What happens to it meanwhile is no news."""
+        self._busy[instance_id] += 1
+        try:
+            yield
         finally:
-            self._orders[instance_id] += 1
+            self._turn += 1
+            self._orders[instance_id] = self._turn
             self._busy[instance_id] -= 1
             if not self._busy[instance_id]:
                 del self._busy[instance_id]

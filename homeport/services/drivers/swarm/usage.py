@@ -13,6 +13,7 @@ from homeport.services.drivers.swarm import reading
 from homeport.services.drivers.swarm.cluster import Cluster, View
 
 NANOSECONDS = 1e9
+REMEMBERED = 4096  # containers
 
 
 class Meter:
@@ -56,7 +57,10 @@ class Meter:
         seconds = float(((told.get("cpu_stats") or {}).get("cpu_usage") or {}).get("total_usage", 0)) / NANOSECONDS
         now = self._clock.monotonic()
         before = self._before.get(key)
+        self._before.pop(key, None)
         self._before[key] = (container, seconds, now)
+        if len(self._before) > REMEMBERED:
+            del self._before[next(iter(self._before))]  # the one that was asked for longest ago
         cpu = 0.0
         if before and before[0] == container and now > before[2]:
             cpu = max(0.0, (seconds - before[1]) / (now - before[2]))

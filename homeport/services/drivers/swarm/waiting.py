@@ -8,6 +8,7 @@ from typing import Any
 
 from homeport.kit.clock import Clock
 from homeport.services.compose.model import Stack, StackService
+from homeport.services.docker.problems import EngineRefused
 from homeport.services.drivers import InstanceState, Observation
 from homeport.services.drivers.swarm import reading
 from homeport.services.drivers.swarm.cluster import Cluster, View
@@ -129,7 +130,7 @@ async def await_gone(
         own_grace = max((_grace(task) for task in live), default=0.0)
         if not live or passed > max(grace.total_seconds(), own_grace) + OVERTIME:
             if live:
-                raise StartFailed("the swarm did not end its containers in time")
+                raise EngineRefused("The swarm did not end the containers in time.")
             break
         if passed >= grace.total_seconds():
             for task in live:

@@ -8,7 +8,7 @@ import secrets
 import signal
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -34,7 +34,7 @@ def one(name: str, script: str, *, image: str = IMAGE, **more: object) -> StackS
     return StackService(name, image=image, entrypoint=("sh", "-c"), command=(script,), **more)  # type: ignore[arg-type]
 
 
-def a_swarm(count: int) -> Iterator[Swarm]:
+def a_swarm(count: int) -> Generator[Swarm]:
     """For fixtures: up in two seconds, with the test image on every node."""
     if not swarm_is_possible():
         pytest.skip("No swarm can be made: needs root and Debian's docker.io, iproute2, iptables, busybox-static")
@@ -117,6 +117,10 @@ class SwarmWorld:
         await asyncio.to_thread(self._remove_services)
         if not self.keep_network:
             await last.purge("svc_1")
+        await self.leave()
+
+    async def leave(self) -> None:
+        """What runs goes on running."""
         for driver in self.drivers:
             await driver.close()
         await self.engine.close()
