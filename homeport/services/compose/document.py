@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
-from yaml.events import CollectionEndEvent, CollectionStartEvent
+from yaml.events import CollectionEndEvent, CollectionStartEvent, NodeEvent
 from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from homeport.services.compose.problems import ComposeRefused, Violation
@@ -102,11 +102,14 @@ def parse(text: str) -> Mapping:
 
 
 def _survey(text: str) -> None:
-    """Depth and tags, before anything is built: a scanner of events never expands anything."""
-    depth = 0
+    """Depth, tags and number, before anything is built: a scanner of events never expands anything."""
+    depth = nodes = 0
     for event in yaml.parse(text, Loader=_Loader):
         if getattr(event, "tag", None) is not None:
             raise _refused("Tags (`!…`) are not accepted.", _line(event))
+        nodes += isinstance(event, NodeEvent)
+        if nodes > MAX_NODES:
+            raise _refused(f"It has more than {MAX_NODES} values.", _line(event))
         if isinstance(event, CollectionStartEvent):
             depth += 1
             if depth > MAX_DEPTH:

@@ -44,6 +44,12 @@ def test_an_alias_inside_of_itself_is_refused() -> None:
     assert "written out" in refusal("a: &a {b: *a}")
 
 
+def test_too_many_values_are_refused_before_they_are_built() -> None:
+    before = time.monotonic()
+    assert refusal("a: [" + "a," * 120_000 + "]") == "1: It has more than 20000 values."
+    assert time.monotonic() - before < 1
+
+
 def test_too_large_and_too_deep_are_refused() -> None:
     assert refusal("#" * (MAX_BYTES + 1)) == "None: It is larger than 256 KB."
     assert "deep" in refusal("a: " + "[" * (MAX_DEPTH + 1))
