@@ -268,13 +268,45 @@ class ContainersOut(BaseModel):
     data: list[ContainerOut]
 
 
+class UnitResourcesOut(BaseModel):
+    cpu_usage: float | None
+    memory_usage_mb: int | None
+    memory_limit_mb: int | None
+
+
+class UnitOut(BaseModel):
+    """A systemd unit; fields of other kinds of services are there too, and null."""
+
+    id: str
+    name: str
+    kind: Literal["unit"]
+    status: Literal["active", "inactive", "failed", "unknown"]
+    uptime: str | None = Field(description="`5d 3h 20m`; null unless active.")
+    uptime_seconds: int | None
+    display_name: str
+    description: str | None
+    resources: UnitResourcesOut
+    enabled: bool
+    active_state: str | None
+    sub_state: str | None
+    load_state: str | None
+    unit_file_state: str | None
+    result: str | None
+    pid: int | None
+    cpu_seconds: float | None
+    restarts: int
+    exit_code: int | None
+    can_reload: bool
+    actions: list[Literal["start", "stop", "restart", "reload"]]
+
+
 class ServicePageOut(BaseModel):
     data: list[ServiceOut]
     total: int
     page: int
     per_page: int
-    services: list[ServiceOut] | None = Field(
-        None, description="The complete directory; only when asked without parameters."
+    services: list[UnitOut | ServiceOut] | None = Field(
+        None, description="The complete directory, units first; only when asked without parameters."
     )
 
 
@@ -294,6 +326,10 @@ class ActionOut(BaseModel):
     action: str
     status: str
     message: str
+    uptime: str | None = Field(None, description="Of a unit, as are the following.")
+    uptime_seconds: int | None = None
+    active_state: str | None = None
+    sub_state: str | None = None
 
 
 class DeployOut(ActionOut):
