@@ -192,6 +192,174 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/customers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Customers
+         * @description The customers, newest first, each with its plan and how many services it has.
+         */
+        get: operations["list_customers"];
+        put?: never;
+        /**
+         * Create Customer
+         * @description A new customer with a plan (its id or name).
+         */
+        post: operations["create_customer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/customers/{customer_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Customer
+         * @description One customer.
+         */
+        get: operations["get_customer"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete Customer
+         * @description Remove it; 409 while it has services or users.
+         */
+        delete: operations["delete_customer"];
+        options?: never;
+        head?: never;
+        /**
+         * Edit Customer
+         * @description Change it, give it another plan, suspend it: no new deploys then; what runs goes on running.
+         */
+        patch: operations["edit_customer"];
+        trace?: never;
+    };
+    "/api/customers/{customer_id}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Customer Usage
+         * @description What its services take, beside the limits of its plan (null: none).
+         */
+        get: operations["get_customer_usage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/customers/{customer_id}/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Customer Users
+         * @description The accounts that see this customer's services and nothing else.
+         */
+        get: operations["list_customer_users"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/customers/{customer_id}/users/{user}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Add Customer User
+         * @description Give an account (name or e-mail address) to the customer; its open connections end.
+         */
+        put: operations["add_customer_user"];
+        post?: never;
+        /**
+         * Remove Customer User
+         * @description Take an account (id or name) out of the customer: it sees the whole portal then.
+         */
+        delete: operations["remove_customer_user"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/plans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Plans
+         * @description The plans in their order.
+         */
+        get: operations["list_plans"];
+        put?: never;
+        /**
+         * Create Plan
+         * @description A new plan; a limit that is left out or null is no limit.
+         */
+        post: operations["create_plan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/plans/{plan_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Plan
+         * @description One plan, by id or name.
+         */
+        get: operations["get_plan"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete Plan
+         * @description Remove a plan; 409 while a customer has it.
+         */
+        delete: operations["delete_plan"];
+        options?: never;
+        head?: never;
+        /**
+         * Edit Plan
+         * @description Change a plan; it counts from the next deploy on.
+         */
+        patch: operations["edit_plan"];
+        trace?: never;
+    };
     "/api/services": {
         parameters: {
             query?: never;
@@ -207,7 +375,8 @@ export interface paths {
         put?: never;
         /**
          * Create Service
-         * @description Create a service and deploy it: from a template, a git repository or an upload. Answers at once.
+         * @description Create a service and deploy it: from a template, git, a compose text, a repository that the portal looks
+         *     at itself, or an upload. Answers at once. With "kind": "endpoint": something that runs elsewhere.
          */
         post: operations["create_service"];
         delete?: never;
@@ -239,69 +408,9 @@ export interface paths {
         head?: never;
         /**
          * Edit Service
-         * @description Change variables, limits, probe or branch; they count from the next deploy on.
+         * @description Change variables, limits, probe or branch; they count from the next deploy on. Of an endpoint: its fields.
          */
         patch: operations["edit_service"];
-        trace?: never;
-    };
-    "/api/services/{ref}/start": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Start Service
-         * @description Start it; answers with the final status. Fine when it runs already.
-         */
-        post: operations["start_service"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/services/{ref}/stop": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Stop Service
-         * @description Stop it; it stays stopped, also over a restart of the portal.
-         */
-        post: operations["stop_service"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/services/{ref}/restart": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Restart Service
-         * @description Stop and start the live release.
-         */
-        post: operations["restart_service"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
         trace?: never;
     };
     "/api/services/{ref}/redeploy": {
@@ -444,6 +553,106 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/services/{ref}/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Service Health
+         * @description Whether it is well. An endpoint is asked at once, for 5 s at most; of the others it is what is known.
+         */
+        get: operations["get_service_health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/services/{ref}/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start Service
+         * @description Start it; answers with the final status. Fine when it runs already.
+         */
+        post: operations["start_service"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/services/{ref}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop Service
+         * @description Stop it; it stays stopped, also over a restart of the portal.
+         */
+        post: operations["stop_service"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/services/{ref}/restart": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restart Service
+         * @description Stop and start the live release.
+         */
+        post: operations["restart_service"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/services/{ref}/reload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reload Service
+         * @description Make a unit read its configuration again; an app has no such action.
+         */
+        post: operations["reload_service"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/uploads": {
         parameters: {
             query?: never;
@@ -458,6 +667,26 @@ export interface paths {
          * @description Send an archive (.tar, .tar.gz or .zip) as the body; deploy it by its id.
          */
         post: operations["upload_source"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/services/{ref}/containers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Containers
+         * @description What runs for this service: its containers, or its process.
+         */
+        get: operations["list_containers"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -604,6 +833,90 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/services/{ref}/domains": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Domains
+         * @description The service's own domains, and how each is proven.
+         */
+        get: operations["list_domains"];
+        put?: never;
+        /**
+         * Add Domain
+         * @description Ask for a domain. It waits until a TXT record or a file proves that it is yours.
+         */
+        post: operations["add_domain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/services/{ref}/domains/{domain}/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Verify Domain
+         * @description Look for the proof; once it is found, the domain leads to the service.
+         */
+        post: operations["verify_domain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/services/{ref}/domains/{domain}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove Domain
+         * @description The domain leads nowhere from now on.
+         */
+        delete: operations["remove_domain"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/compose/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check Compose
+         * @description What a compose document would be, and everything in it that is not accepted, with lines. Deploys nothing.
+         */
+        post: operations["check_compose"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/services/{ref}/logs": {
         parameters: {
             query?: never;
@@ -613,7 +926,7 @@ export interface paths {
         };
         /**
          * Get Logs
-         * @description The last lines of the log, oldest first.
+         * @description The last lines of the log, oldest first; of a unit's journal, those that contain `grep`.
          */
         get: operations["get_logs"];
         put?: never;
@@ -664,6 +977,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/system/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Stats
+         * @description Processor, memory and disk of this machine.
+         */
+        get: operations["get_stats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/system/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get System Health
+         * @description The same in more detail, and the portal's own process.
+         */
+        get: operations["get_system_health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -684,6 +1037,24 @@ export interface components {
             status: string;
             /** Message */
             message: string;
+            /**
+             * Uptime
+             * @description Of a unit, as are the following.
+             */
+            uptime?: string | null;
+            /** Uptime Seconds */
+            uptime_seconds?: number | null;
+            /** Active State */
+            active_state?: string | null;
+            /** Sub State */
+            sub_state?: string | null;
+        };
+        /** AnalysedIn */
+        AnalysedIn: {
+            /** Compose */
+            compose: string;
+            /** Dockerfile */
+            dockerfile?: string | null;
         };
         /**
          * ApiKeyCreated
@@ -770,6 +1141,172 @@ export interface components {
             /** Lastusedat */
             lastUsedAt: string | null;
         };
+        /** CheckedServiceOut */
+        CheckedServiceOut: {
+            /** Name */
+            name: string;
+            /** Image */
+            image: string | null;
+            /** Build */
+            build: string | null;
+            /** Ports */
+            ports: number[];
+            /** Volumes */
+            volumes: string[];
+            /** Depends On */
+            depends_on: string[];
+        };
+        /**
+         * ComposeCheckIn
+         * @description `name` is the app that it would become, which helps to find the service that gets the requests.
+         */
+        ComposeCheckIn: {
+            /** Compose */
+            compose: string;
+            /** Variables */
+            variables?: {
+                [key: string]: string | boolean | number | null;
+            };
+            /**
+             * Name
+             * @default
+             */
+            name: string;
+        };
+        /**
+         * ComposeCheckOut
+         * @description `services` stand in the order in which they start; `variables` are the names that the document asks for.
+         */
+        ComposeCheckOut: {
+            /** Ok */
+            ok: boolean;
+            /** Violations */
+            violations: components["schemas"]["ViolationOut"][];
+            /** Services */
+            services: components["schemas"]["CheckedServiceOut"][];
+            /** Volumes */
+            volumes: string[];
+            /** Routed */
+            routed: string | null;
+            /** Port */
+            port: number | null;
+            /** Reason */
+            reason: string | null;
+            /** Variables */
+            variables: string[];
+            /** Notes */
+            notes: string[];
+        };
+        /** ContainerOut */
+        ContainerOut: {
+            /** Name */
+            name: string;
+            /** Part */
+            part: string;
+            /** Image */
+            image: string | null;
+            /** State */
+            state: string;
+            /** Health */
+            health: string | null;
+            /** Started At */
+            started_at: string | null;
+            /** Restarts */
+            restarts: number;
+            /** Exit Code */
+            exit_code: number | null;
+            /** Cpu */
+            cpu: number | null;
+            /** Memory Mb */
+            memory_mb: number | null;
+            /** Node */
+            node: string | null;
+            /** Ports */
+            ports: number[];
+            /** Release Id */
+            release_id: string | null;
+        };
+        /** ContainersOut */
+        ContainersOut: {
+            /** Data */
+            data: components["schemas"]["ContainerOut"][];
+        };
+        /** CpuHealth */
+        CpuHealth: {
+            /** Percent */
+            percent: number;
+            /** Count */
+            count: number;
+            /** Load Avg */
+            load_avg: [
+                number,
+                number,
+                number
+            ];
+        };
+        /** CpuStats */
+        CpuStats: {
+            /** Usage */
+            usage: number;
+            /** Cores */
+            cores: number;
+        };
+        /** CreateEndpoint */
+        CreateEndpoint: {
+            /** Display Name */
+            display_name?: string | null;
+            /** Description */
+            description?: string | null;
+            /** Plugin */
+            plugin: string;
+            /** Host */
+            host: string;
+            /** Port */
+            port: number;
+            /** Path */
+            path?: string | null;
+            /** Icon */
+            icon?: string | null;
+            /** Category */
+            category?: string | null;
+            /** Enabled */
+            enabled?: boolean | null;
+            /**
+             * Scopes
+             * @description Scopes that whoever sees it must have.
+             */
+            scopes?: string[] | null;
+            /** Hostname */
+            hostname?: string | null;
+            /**
+             * Current Host
+             * @description The machine that runs it.
+             */
+            current_host?: string | null;
+            /** Deployment Type */
+            deployment_type?: string | null;
+            /** Docker Compose */
+            docker_compose?: string | null;
+            /** Service File */
+            service_file?: string | null;
+            /** Service Name */
+            service_name?: string | null;
+            /** Dependencies */
+            dependencies?: string[] | null;
+            /** Tls Enabled */
+            tls_enabled?: boolean | null;
+            /** Requires Auth */
+            requires_auth?: boolean | null;
+            /**
+             * Kind
+             * @constant
+             */
+            kind: "endpoint";
+            /** Name */
+            name: string;
+            /** Customer Id */
+            customer_id?: string | null;
+        };
         /** CreateService */
         CreateService: {
             /** Name */
@@ -778,7 +1315,12 @@ export interface components {
              * Deploy Method
              * @enum {string}
              */
-            deploy_method: "template" | "git" | "upload";
+            deploy_method: "template" | "git" | "compose" | "ai" | "upload";
+            /**
+             * Driver
+             * @description What runs it; the setting default_driver otherwise.
+             */
+            driver?: ("auto" | "process" | "compose" | "swarm") | null;
             /** Customer Id */
             customer_id?: string | null;
             /** Template Id */
@@ -789,6 +1331,21 @@ export interface components {
             git_branch?: string | null;
             /** Upload Id */
             upload_id?: string | null;
+            /**
+             * Compose
+             * @description YAML text.
+             */
+            compose?: string | null;
+            /** Ai Url */
+            ai_url?: string | null;
+            /**
+             * Preview
+             * @description Of ai: tell what would be deployed, and create nothing.
+             * @default false
+             */
+            preview: boolean;
+            /** @description Of ai: a preview's document, as you want it. */
+            result?: components["schemas"]["AnalysedIn"] | null;
             /** Variables */
             variables?: {
                 [key: string]: string | null;
@@ -821,6 +1378,74 @@ export interface components {
             /** Password */
             password: string;
         };
+        /** CustomDomainOut */
+        CustomDomainOut: {
+            /** Domain */
+            domain: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "pending" | "verified";
+            /** Verified At */
+            verified_at: string | null;
+        };
+        /** CustomerOut */
+        CustomerOut: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Email */
+            email: string;
+            /** Plan Id */
+            plan_id: string;
+            /** Plan */
+            plan: string;
+            /** Notes */
+            notes: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "active" | "suspended";
+            /** Services */
+            services: number;
+            /** Created At */
+            created_at: string;
+            /** Updated At */
+            updated_at: string;
+        };
+        /** CustomerPage */
+        CustomerPage: {
+            /** Data */
+            data: components["schemas"]["CustomerOut"][];
+            /** Total */
+            total: number;
+            /** Page */
+            page: number;
+            /** Per Page */
+            per_page: number;
+        };
+        /** CustomerUser */
+        CustomerUser: {
+            /** Id */
+            id: string;
+            /** Username */
+            username: string;
+            /** Name */
+            name: string;
+            /** Email */
+            email: string | null;
+            role: components["schemas"]["Role"];
+        };
+        /** CustomerUsers */
+        CustomerUsers: {
+            /** Data */
+            data: components["schemas"]["CustomerUser"][];
+            /** Total */
+            total: number;
+        };
         /** DeployOut */
         DeployOut: {
             /** Ok */
@@ -837,6 +1462,17 @@ export interface components {
             status: string;
             /** Message */
             message: string;
+            /**
+             * Uptime
+             * @description Of a unit, as are the following.
+             */
+            uptime?: string | null;
+            /** Uptime Seconds */
+            uptime_seconds?: number | null;
+            /** Active State */
+            active_state?: string | null;
+            /** Sub State */
+            sub_state?: string | null;
             /** Deploy Job Id */
             deploy_job_id: string;
         };
@@ -863,6 +1499,69 @@ export interface components {
             reason: string;
             /** Start */
             start: string;
+        };
+        /** DiskHealth */
+        DiskHealth: {
+            /** Total */
+            total: number;
+            /** Used */
+            used: number;
+            /** Free */
+            free: number;
+            /** Percent */
+            percent: number;
+        };
+        /** DiskIo */
+        DiskIo: {
+            /** Read Bytes */
+            read_bytes: number;
+            /** Write Bytes */
+            write_bytes: number;
+        };
+        /**
+         * DnsProofOut
+         * @description The record that proves it.
+         */
+        DnsProofOut: {
+            /** Name */
+            name: string;
+            /** Type */
+            type: string;
+            /** Value */
+            value: string;
+        };
+        /** DomainIn */
+        DomainIn: {
+            /** Domain */
+            domain: string;
+        };
+        /**
+         * DomainOut
+         * @description `dns` and `http` say how to prove that the domain is yours; one of them is enough.
+         */
+        DomainOut: {
+            /** Domain */
+            domain: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "pending" | "verified";
+            /** Verified At */
+            verified_at: string | null;
+            /** Created At */
+            created_at: string;
+            /** Token */
+            token: string;
+            dns: components["schemas"]["DnsProofOut"];
+            http: components["schemas"]["HttpProofOut"];
+        };
+        /** DomainsOut */
+        DomainsOut: {
+            /** Data */
+            data: components["schemas"]["DomainOut"][];
+            /** Total */
+            total: number;
         };
         /** EventOut */
         EventOut: {
@@ -908,6 +1607,34 @@ export interface components {
             consecutive_failures: number;
             /** Message */
             message: string | null;
+        };
+        /** HealthReportOut */
+        HealthReportOut: {
+            /** Healthy */
+            healthy: boolean;
+            /** Latency Ms */
+            latency_ms: number | null;
+            /** Message */
+            message: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "healthy" | "unhealthy" | "starting" | "unknown";
+            /** Service */
+            service: string;
+            /** Output */
+            output: string;
+        };
+        /**
+         * HttpProofOut
+         * @description Or what http://<domain><path> has to answer.
+         */
+        HttpProofOut: {
+            /** Path */
+            path: string;
+            /** Value */
+            value: string;
         };
         /** JobOut */
         JobOut: {
@@ -989,6 +1716,17 @@ export interface components {
             /** Verbs */
             verbs: components["schemas"]["Verb"][];
         };
+        /** MemoryHealth */
+        MemoryHealth: {
+            /** Total */
+            total: number;
+            /** Used */
+            used: number;
+            /** Available */
+            available: number;
+            /** Percent */
+            percent: number;
+        };
         /** Message */
         Message: {
             /** Message */
@@ -1014,6 +1752,13 @@ export interface components {
             /** Memory Limit Mb */
             memory_limit_mb: number;
         };
+        /** NetIo */
+        NetIo: {
+            /** Bytes Sent */
+            bytes_sent: number;
+            /** Bytes Recv */
+            bytes_recv: number;
+        };
         /**
          * NewApiKey
          * @description snake_case or camelCase. Without `role` the key may do all that its user may; without `expires_at` it stays.
@@ -1027,6 +1772,100 @@ export interface components {
             /** Rate Limit Rpm */
             rate_limit_rpm?: null;
         };
+        /**
+         * NewCustomer
+         * @description `plan_id` takes a plan's name as well.
+         */
+        NewCustomer: {
+            /** Name */
+            name: string;
+            /** Email */
+            email: string;
+            /** Plan Id */
+            plan_id: string;
+            /**
+             * Notes
+             * @default
+             */
+            notes: string;
+            /**
+             * Status
+             * @default active
+             * @enum {string}
+             */
+            status: "active" | "suspended";
+        };
+        /**
+         * NewPlan
+         * @description A limit of null is no limit; bandwidth is MB a month, and there 0 is no limit.
+         */
+        NewPlan: {
+            /** Name */
+            name: string;
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /**
+             * Sort Order
+             * @default 0
+             */
+            sort_order: number;
+            /** Max Services */
+            max_services?: number | null;
+            /** Max Cpu */
+            max_cpu?: number | null;
+            /** Max Memory Mb */
+            max_memory_mb?: number | null;
+            /** Max Storage Mb */
+            max_storage_mb?: number | null;
+            /**
+             * Bandwidth Mb
+             * @default 0
+             */
+            bandwidth_mb: number;
+            /**
+             * Allow Template
+             * @default true
+             */
+            allow_template: boolean;
+            /**
+             * Allow Git
+             * @default true
+             */
+            allow_git: boolean;
+            /**
+             * Allow Ai
+             * @default true
+             */
+            allow_ai: boolean;
+            /**
+             * Allow Compose
+             * @default true
+             */
+            allow_compose: boolean;
+            /**
+             * Allow Custom Domains
+             * @default true
+             */
+            allow_custom_domains: boolean;
+            /**
+             * Allow Backup
+             * @default true
+             */
+            allow_backup: boolean;
+            /**
+             * Allow Notifications
+             * @default true
+             */
+            allow_notifications: boolean;
+            /**
+             * Allow Api Access
+             * @default true
+             */
+            allow_api_access: boolean;
+        };
         /** OnboardingState */
         OnboardingState: {
             /** Status */
@@ -1035,6 +1874,54 @@ export interface components {
             domain: string;
             /** Ip */
             ip: string | null;
+        };
+        /** PatchCustomer */
+        PatchCustomer: {
+            /** Name */
+            name?: string | null;
+            /** Email */
+            email?: string | null;
+            /** Plan Id */
+            plan_id?: string | null;
+            /** Notes */
+            notes?: string | null;
+            /** Status */
+            status?: ("active" | "suspended") | null;
+        };
+        /** PatchPlan */
+        PatchPlan: {
+            /** Name */
+            name?: string | null;
+            /** Description */
+            description?: string | null;
+            /** Sort Order */
+            sort_order?: number | null;
+            /** Max Services */
+            max_services?: number | null;
+            /** Max Cpu */
+            max_cpu?: number | null;
+            /** Max Memory Mb */
+            max_memory_mb?: number | null;
+            /** Max Storage Mb */
+            max_storage_mb?: number | null;
+            /** Bandwidth Mb */
+            bandwidth_mb?: number | null;
+            /** Allow Template */
+            allow_template?: boolean | null;
+            /** Allow Git */
+            allow_git?: boolean | null;
+            /** Allow Ai */
+            allow_ai?: boolean | null;
+            /** Allow Compose */
+            allow_compose?: boolean | null;
+            /** Allow Custom Domains */
+            allow_custom_domains?: boolean | null;
+            /** Allow Backup */
+            allow_backup?: boolean | null;
+            /** Allow Notifications */
+            allow_notifications?: boolean | null;
+            /** Allow Api Access */
+            allow_api_access?: boolean | null;
         };
         /** PatchService */
         PatchService: {
@@ -1046,6 +1933,100 @@ export interface components {
             probe?: components["schemas"]["ProbeIn"] | null;
             /** Git Branch */
             git_branch?: string | null;
+            /**
+             * Compose
+             * @description A new text for a compose service.
+             */
+            compose?: string | null;
+            /** Driver */
+            driver?: ("process" | "compose" | "swarm") | null;
+        };
+        /** PlanOut */
+        PlanOut: {
+            /** Name */
+            name: string;
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /**
+             * Sort Order
+             * @default 0
+             */
+            sort_order: number;
+            /** Max Services */
+            max_services?: number | null;
+            /** Max Cpu */
+            max_cpu?: number | null;
+            /** Max Memory Mb */
+            max_memory_mb?: number | null;
+            /** Max Storage Mb */
+            max_storage_mb?: number | null;
+            /**
+             * Bandwidth Mb
+             * @default 0
+             */
+            bandwidth_mb: number;
+            /**
+             * Allow Template
+             * @default true
+             */
+            allow_template: boolean;
+            /**
+             * Allow Git
+             * @default true
+             */
+            allow_git: boolean;
+            /**
+             * Allow Ai
+             * @default true
+             */
+            allow_ai: boolean;
+            /**
+             * Allow Compose
+             * @default true
+             */
+            allow_compose: boolean;
+            /**
+             * Allow Custom Domains
+             * @default true
+             */
+            allow_custom_domains: boolean;
+            /**
+             * Allow Backup
+             * @default true
+             */
+            allow_backup: boolean;
+            /**
+             * Allow Notifications
+             * @default true
+             */
+            allow_notifications: boolean;
+            /**
+             * Allow Api Access
+             * @default true
+             */
+            allow_api_access: boolean;
+            /** Id */
+            id: string;
+            /** Customers */
+            customers: number;
+            /** Created At */
+            created_at: string;
+            /** Updated At */
+            updated_at: string;
+        };
+        /** PlanPage */
+        PlanPage: {
+            /** Data */
+            data: components["schemas"]["PlanOut"][];
+            /** Total */
+            total: number;
+            /** Page */
+            page: number;
+            /** Per Page */
+            per_page: number;
         };
         /** Portal */
         Portal: {
@@ -1098,6 +2079,17 @@ export interface components {
              * @default 3
              */
             failures: number;
+        };
+        /** ProcessHealth */
+        ProcessHealth: {
+            /** Rss */
+            rss: number;
+            /** Vms */
+            vms: number;
+            /** Threads */
+            threads: number;
+            /** Pid */
+            pid: number;
         };
         /** RecentEventOut */
         RecentEventOut: {
@@ -1211,8 +2203,13 @@ export interface components {
              * @enum {string}
              */
             status: "running" | "stopped" | "deploying" | "failed";
-            /** Uptime */
-            uptime: number | null;
+            /**
+             * Uptime
+             * @description `5d 3h 20m`; null unless it runs.
+             */
+            uptime: string | null;
+            /** Uptime Seconds */
+            uptime_seconds: number | null;
             /** Url */
             url: string;
             /** Customer Id */
@@ -1263,6 +2260,26 @@ export interface components {
             release: number | null;
             /** Error */
             error: string | null;
+            /**
+             * Host
+             * @description Of an endpoint, and only for administrators.
+             */
+            host?: string | null;
+            /**
+             * Required Scopes
+             * @default []
+             */
+            required_scopes: string[];
+            /** Docker Compose */
+            docker_compose?: string | null;
+            /** Service File */
+            service_file?: string | null;
+            /** Service Name */
+            service_name?: string | null;
+            /** Display Name */
+            display_name?: string | null;
+            /** Description */
+            description?: string | null;
             /** Customer Name */
             customer_name: string | null;
             /** Compose */
@@ -1272,7 +2289,7 @@ export interface components {
                 [key: string]: string;
             };
             /** Custom Domains */
-            custom_domains: string[];
+            custom_domains: components["schemas"]["CustomDomainOut"][];
             health: components["schemas"]["HealthOut"];
             /** Deployed At */
             deployed_at: string | null;
@@ -1304,8 +2321,13 @@ export interface components {
              * @enum {string}
              */
             status: "running" | "stopped" | "deploying" | "failed";
-            /** Uptime */
-            uptime: number | null;
+            /**
+             * Uptime
+             * @description `5d 3h 20m`; null unless it runs.
+             */
+            uptime: string | null;
+            /** Uptime Seconds */
+            uptime_seconds: number | null;
             /** Url */
             url: string;
             /** Customer Id */
@@ -1356,6 +2378,26 @@ export interface components {
             release: number | null;
             /** Error */
             error: string | null;
+            /**
+             * Host
+             * @description Of an endpoint, and only for administrators.
+             */
+            host?: string | null;
+            /**
+             * Required Scopes
+             * @default []
+             */
+            required_scopes: string[];
+            /** Docker Compose */
+            docker_compose?: string | null;
+            /** Service File */
+            service_file?: string | null;
+            /** Service Name */
+            service_name?: string | null;
+            /** Display Name */
+            display_name?: string | null;
+            /** Description */
+            description?: string | null;
         };
         /** ServicePageOut */
         ServicePageOut: {
@@ -1369,9 +2411,25 @@ export interface components {
             per_page: number;
             /**
              * Services
-             * @description The complete directory; only when asked without parameters.
+             * @description The complete directory, units first; only when asked without parameters.
              */
-            services?: components["schemas"]["ServiceOut"][] | null;
+            services?: (components["schemas"]["UnitOut"] | components["schemas"]["ServiceOut"])[] | null;
+        };
+        /** Share */
+        Share: {
+            /** Used */
+            used: number;
+            /** Limit */
+            limit: number | null;
+        };
+        /** SpaceStats */
+        SpaceStats: {
+            /** Total */
+            total: number;
+            /** Used */
+            used: number;
+            /** Free */
+            free: number;
         };
         /** StepOut */
         StepOut: {
@@ -1388,6 +2446,45 @@ export interface components {
             finished_at: string | null;
             /** Detail */
             detail: string | null;
+        };
+        /** SwapHealth */
+        SwapHealth: {
+            /** Total */
+            total: number;
+            /** Used */
+            used: number;
+            /** Percent */
+            percent: number;
+        };
+        /**
+         * SystemHealth
+         * @description Seed 002's System Health: bytes and per cent; `process` is the portal itself.
+         */
+        SystemHealth: {
+            cpu: components["schemas"]["CpuHealth"];
+            memory: components["schemas"]["MemoryHealth"];
+            disk: components["schemas"]["DiskHealth"];
+            swap: components["schemas"]["SwapHealth"];
+            process: components["schemas"]["ProcessHealth"];
+            net_io: components["schemas"]["NetIo"];
+            disk_io: components["schemas"]["DiskIo"];
+            /** Open Files */
+            open_files: number;
+            /** Connections Count */
+            connections_count: number;
+            /** Uptime Seconds */
+            uptime_seconds: number;
+        };
+        /**
+         * SystemStats
+         * @description Seed 000's panel: bytes, per cent, and seconds since the machine started.
+         */
+        SystemStats: {
+            cpu: components["schemas"]["CpuStats"];
+            memory: components["schemas"]["SpaceStats"];
+            disk: components["schemas"]["SpaceStats"];
+            /** Uptime */
+            uptime: number;
         };
         /**
          * TemplateOut
@@ -1440,6 +2537,71 @@ export interface components {
             expires_at: string | null;
             user: components["schemas"]["Me"];
         };
+        /**
+         * UnitOut
+         * @description A systemd unit; fields of other kinds of services are there too, and null.
+         */
+        UnitOut: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /**
+             * Kind
+             * @constant
+             */
+            kind: "unit";
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "active" | "inactive" | "failed" | "unknown";
+            /**
+             * Uptime
+             * @description `5d 3h 20m`; null unless active.
+             */
+            uptime: string | null;
+            /** Uptime Seconds */
+            uptime_seconds: number | null;
+            /** Display Name */
+            display_name: string;
+            /** Description */
+            description: string | null;
+            resources: components["schemas"]["UnitResourcesOut"];
+            /** Enabled */
+            enabled: boolean;
+            /** Active State */
+            active_state: string | null;
+            /** Sub State */
+            sub_state: string | null;
+            /** Load State */
+            load_state: string | null;
+            /** Unit File State */
+            unit_file_state: string | null;
+            /** Result */
+            result: string | null;
+            /** Pid */
+            pid: number | null;
+            /** Cpu Seconds */
+            cpu_seconds: number | null;
+            /** Restarts */
+            restarts: number;
+            /** Exit Code */
+            exit_code: number | null;
+            /** Can Reload */
+            can_reload: boolean;
+            /** Actions */
+            actions: ("start" | "stop" | "restart" | "reload")[];
+        };
+        /** UnitResourcesOut */
+        UnitResourcesOut: {
+            /** Cpu Usage */
+            cpu_usage: number | null;
+            /** Memory Usage Mb */
+            memory_usage_mb: number | null;
+            /** Memory Limit Mb */
+            memory_limit_mb: number | null;
+        };
         /** UploadOut */
         UploadOut: {
             /** Id */
@@ -1450,6 +2612,19 @@ export interface components {
             sha256: string;
             /** Expires At */
             expires_at: string;
+        };
+        /** UsageOut */
+        UsageOut: {
+            /** Customer Id */
+            customer_id: string;
+            /** Plan Id */
+            plan_id: string;
+            /** Plan */
+            plan: string;
+            services: components["schemas"]["WholeShare"];
+            cpu: components["schemas"]["Share"];
+            memory_mb: components["schemas"]["WholeShare"];
+            storage_mb: components["schemas"]["WholeShare"];
         };
         /** VariableOut */
         VariableOut: {
@@ -1472,7 +2647,23 @@ export interface components {
          * @description What a route does, as far as permission is concerned. Each route declares exactly one.
          * @enum {string}
          */
-        Verb: "public" | "account.self" | "account.keys" | "services.read" | "services.write" | "services.deploy" | "services.secrets" | "jobs.read" | "jobs.write" | "templates.read";
+        Verb: "public" | "account.self" | "account.keys" | "services.read" | "services.write" | "services.deploy" | "services.secrets" | "jobs.read" | "jobs.write" | "templates.read" | "system.read" | "customers.read" | "customers.write";
+        /** ViolationOut */
+        ViolationOut: {
+            /** Path */
+            path: string;
+            /** Reason */
+            reason: string;
+            /** Line */
+            line: number | null;
+        };
+        /** WholeShare */
+        WholeShare: {
+            /** Used */
+            used: number;
+            /** Limit */
+            limit: number | null;
+        };
         Error: {
             /** @description One sentence: what happened, and what you can do. */
             error: string;
@@ -1825,6 +3016,453 @@ export interface operations {
             };
         };
     };
+    list_customers: {
+        parameters: {
+            query?: {
+                page?: string | null;
+                per_page?: string | null;
+                search?: string | null;
+                status?: string | null;
+                plan_id?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerPage"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    create_customer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCustomer"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_customer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                customer_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    delete_customer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                customer_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    edit_customer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                customer_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PatchCustomer"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_customer_usage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                customer_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_customer_users: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                customer_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerUsers"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    add_customer_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                customer_id: string;
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerUsers"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    remove_customer_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                customer_id: string;
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_plans: {
+        parameters: {
+            query?: {
+                page?: string | null;
+                per_page?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanPage"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    create_plan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPlan"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_plan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                plan_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    delete_plan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                plan_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    edit_plan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                plan_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PatchPlan"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     list_services: {
         parameters: {
             query?: {
@@ -1836,6 +3474,8 @@ export interface operations {
                 sort?: string | null;
                 order?: string | null;
                 search?: string | null;
+                /** @description unit, app or endpoint; all when left out. */
+                type?: string | null;
             };
             header?: never;
             path?: never;
@@ -1874,7 +3514,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["CreateService"];
+                "application/json": components["schemas"]["CreateService"] | components["schemas"]["CreateEndpoint"];
             };
         };
         responses: {
@@ -1980,99 +3620,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ServiceDetailOut"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
-    start_service: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                ref: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ActionOut"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
-    stop_service: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                ref: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ActionOut"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
-    restart_service: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                ref: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ActionOut"];
                 };
             };
             /** @description What went wrong */
@@ -2322,6 +3869,161 @@ export interface operations {
             };
         };
     };
+    get_service_health: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HealthReportOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    start_service: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    stop_service: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    restart_service: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    reload_service: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     upload_source: {
         parameters: {
             query?: never;
@@ -2338,6 +4040,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["UploadOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_containers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContainersOut"];
                 };
             };
             /** @description What went wrong */
@@ -2572,11 +4305,174 @@ export interface operations {
             };
         };
     };
+    list_domains: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DomainsOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    add_domain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DomainIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DomainOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    verify_domain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+                domain: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DomainOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    remove_domain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+                domain: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    check_compose: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ComposeCheckIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ComposeCheckOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     get_logs: {
         parameters: {
             query?: {
                 tail?: string | null;
+                lines?: string | null;
                 since?: string | null;
+                grep?: string | null;
                 follow?: string | null;
             };
             header?: never;
@@ -2650,6 +4546,64 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Portal"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_stats: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SystemStats"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_system_health: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SystemHealth"];
                 };
             };
             /** @description What went wrong */
