@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from homeport.testing.browser import go
 from homeport.testing.git_server import GitServer
 from homeport.testing.portal import PortalProcess
 
@@ -105,7 +106,7 @@ def visit(browser: Browser, portal: PortalProcess) -> Iterator[Visit]:
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda message: errors.extend([message.text] if "Content Security" in message.text else []))
-        page.goto(path)
+        go(page, path)
         return page
 
     yield opened

@@ -1,4 +1,4 @@
-"""Compose documents, the gallery, units, endpoints, customers: what a person does with them, at both widths and themes."""
+"""Compose documents, the gallery, units, endpoints, customers: what a person does with them, in both themes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Error, Page, expect
+from playwright.sync_api import Page, expect
 
+from homeport.testing.browser import go
 from homeport.testing.git_server import GitServer
 from homeport.testing.portal import PortalProcess
 
@@ -16,7 +17,6 @@ pytestmark = pytest.mark.xdist_group("browser-stacks")
 Keep = Callable[[Page, str], None]
 Visit = Callable[..., Page]
 
-NETWORK_CHANGED = re.compile("ERR_NETWORK_CHANGED|chrome-error:")
 REFUSED = """services:
   web:
     image: nginx:alpine
@@ -72,20 +72,6 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PortalProcess]:
 @pytest.fixture(scope="module")
 def page(visit: Visit) -> Page:
     return visit("/deploy?way=compose")
-
-
-def go(page: Page, path: str) -> None:
-    """Open `path`. Chromium gives up a load whenever a network interface comes or goes, as those of containers do."""
-    for _ in range(5):
-        try:
-            page.goto(path)
-        except Error as problem:
-            if not NETWORK_CHANGED.search(str(problem)):
-                raise
-            page.wait_for_timeout(500)
-        else:
-            return
-    page.goto(path)
 
 
 def write(page: Page, text: str, label: str = "Compose document") -> None:
@@ -185,7 +171,7 @@ def test_an_endpoint_is_added_checked_changed_and_deleted(page: Page, portal: Po
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Name").fill("nas")
     dialog.get_by_label("Title").fill("The box in the cellar")
-    dialog.get_by_role("textbox", name="What it is").click()
+    dialog.get_by_role("combobox", name="What it is").click()
     page.get_by_role("option", name="Any TCP port").click()
     dialog.get_by_label("Host").fill("https://nas.lan")
     expect(dialog.get_by_text("Only the host: no https://, no path.")).to_be_visible()

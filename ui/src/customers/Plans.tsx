@@ -57,7 +57,7 @@ export default function Plans() {
                     </Text>
                   </Table.Td>
                   <Table.Td data-wide>{planWords(plan)}</Table.Td>
-                  <Table.Td data-wide>
+                  <Table.Td data-wide data-label={missingOf(plan).length ? "Not included" : undefined}>
                     <Missing plan={plan} />
                   </Table.Td>
                   <Table.Td ta="right" className="num" data-label="Customers">
@@ -86,8 +86,10 @@ export default function Plans() {
   );
 }
 
+const missingOf = (plan: Plan) => GATES.filter((gate) => !plan[`allow_${gate}`]);
+
 function Missing({ plan }: { plan: Plan }) {
-  const missing = GATES.filter((gate) => !plan[`allow_${gate}`]);
+  const missing = missingOf(plan);
   if (missing.length === 0)
     return (
       <Text size="sm" c="dimmed">

@@ -1,5 +1,6 @@
 import { Alert, Badge, Group, Paper, Stack, Text } from "@mantine/core";
 import type { Analysis } from "../api/types";
+import { Said } from "../parts/Said";
 import { Confidence } from "./Confidence";
 import classes from "./Findings.module.css";
 
@@ -63,10 +64,10 @@ export function Findings({ analysis }: { analysis: Analysis }) {
             <li key={`${what} ${because}`} data-finding>
               <div>
                 <Text size="sm" fw={550}>
-                  {what}
+                  <Said text={what.charAt(0).toUpperCase() + what.slice(1)} />
                 </Text>
                 <Text size="xs" c="dimmed">
-                  {because}
+                  <Said text={because} />
                 </Text>
               </div>
               <Confidence value={sure} />

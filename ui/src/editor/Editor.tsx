@@ -1,6 +1,7 @@
 import { Skeleton, Stack, Text, UnstyledButton } from "@mantine/core";
 import { lazy, Suspense, useState } from "react";
 import { count } from "../parts/numbers";
+import { Said } from "../parts/Said";
 import type { CodeEditorProps } from "./CodeEditor";
 import classes from "./Editor.module.css";
 import { inOrder } from "./violations";
@@ -36,7 +37,7 @@ export function Editor({ hint, ...props }: Omit<CodeEditorProps, "jump"> & { hin
                 <UnstyledButton className={classes.line} disabled={!line} onClick={() => line && setJump({ line })}>
                   <span className={classes.where}>{line ? `Line ${line}` : "Document"}</span>
                   <span>
-                    {path && <code>{path}</code>} {reason}
+                    {path && <code>{path}</code>} <Said text={reason} />
                   </span>
                 </UnstyledButton>
               </li>
