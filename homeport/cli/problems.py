@@ -49,3 +49,5 @@ class PortalRefused(Problem):
         self.status = status
         details = body.get("details")
         self.details = dict(details) if isinstance(details, Mapping) else None
+        if isinstance(details, str):  # what systemctl said
+            self.message = f"{self.message}: {details}"
