@@ -99,7 +99,8 @@ class DockerEngine:
             return False
 
     def kill(self) -> None:
-        """End dockerd without a word, as a crash would. Containers go on; `start` finds them."""
+        """End dockerd without a word, as a crash would. Containers go on until `start`, which starts them anew where
+        their restart policy says so."""
         self._end(signal.SIGKILL)
         (self.folder / "pid").unlink(missing_ok=True)
         # containerd ends with it. Where nobody buries the dead its pid stays, and would be taken for a living one.
@@ -111,6 +112,8 @@ class DockerEngine:
 
     def stop(self) -> None:
         """Remove every container, network and volume, end the engine, and take away what it mounted."""
+        if self._process is None and self._bridge is not None:  # it was killed: only an engine knows what to take away
+            self.start()
         if self._process is not None and self.answers():
             self._remove_all()
         self._end(signal.SIGTERM)

@@ -100,7 +100,7 @@ class Objects:
                 raise StartFailed(f"The volume {body['Name']} exists already and belongs to somebody else.")
 
     async def remove_volumes(self, service_id: str) -> None:
-        query = {"filters": self._filter(f"{labels.SERVICE}={service_id}")}
+        query = {"filters": self._filter(f"{labels.SERVICE}={service_id}", labels.VOLUME)}
         listed = await self.engine.ask("GET", "/volumes", query=query)
         for one in listed["Volumes"] or ():
             await self._gone_is_fine("DELETE", f"/volumes/{path_part(one['Name'])}", {}, REMOVE_SECONDS)
