@@ -131,6 +131,13 @@ async def test_what_fits_exactly_fits(tenant: Tenant) -> None:
         await tenant.insert(tenant.service())
 
 
+async def test_what_takes_no_memory_fits_where_none_is_left(tenant: Tenant) -> None:
+    await tenant.begin(max_cpu=0.5, max_memory_mb=100)
+    await tenant.insert(tenant.service())
+    await tenant.plans.change("Test", PatchPlan(max_cpu=0.1))
+    await tenant.insert(tenant.service(kind="endpoint", deploy_method="endpoint", cpu_limit=0.0, memory_limit_mb=0))
+
+
 async def test_tenths_of_cores_add_up(tenant: Tenant) -> None:
     await tenant.begin(max_cpu=0.3)
     for _ in range(3):
