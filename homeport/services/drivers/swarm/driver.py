@@ -67,7 +67,7 @@ class SwarmDriver:
         try:
             self._seen = dict(await self.observe())
         except Problem as problem:
-            log.info("no swarm to manage", reason=problem.message)
+            log.debug("no swarm to manage", reason=problem.message)
         self._on_change = on_change
         self._task = asyncio.create_task(self._watch(), name="swarm driver: watch")
 
