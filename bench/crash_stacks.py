@@ -20,6 +20,7 @@ KILLS = 50
 SERVICES = 2  # existing stacks that are redeployed in turn; every fifth deploy creates a new one
 LONGEST = 3.0  # seconds after the acknowledgement
 SETTLED = 120.0  # seconds after a start within which every job has ended
+SWEPT = 15.0  # seconds within which what was removed has to be gone
 SEED = 20260329
 
 
@@ -51,7 +52,9 @@ def measure(driver: str) -> list[Figure]:
                     print(f"  stuck after kill {kill}: {status.get('status')} {status.get('error')}")
                 if kill % 5 == 4:
                     api.delete(f"/api/services/{made['id']}", timeout=60).raise_for_status()
-                left = _leftovers(engine, api)
+                deadline = time.monotonic() + SWEPT  # a swarm sweeps up after a removal in its own time
+                while (left := _leftovers(engine, api)) and time.monotonic() < deadline:
+                    time.sleep(0.2)
             orphans += len(left)
             foreign += not foreign_is_there(engine)
             for one in left:
