@@ -73,7 +73,7 @@ class CreateService(_In):
     upload_id: str | None = Field(None, max_length=64)
     compose: str | None = Field(None, max_length=MAX_COMPOSE, description="YAML text.")
     ai_url: str | None = Field(None, max_length=2000)
-    preview: bool = Field(False, description="Of ai: tell what would be deployed, and create nothing.")
+    preview: bool | None = Field(None, description="Of ai: tell what would be deployed, and create nothing.")
     result: AnalysedIn | None = Field(None, description="Of ai: a preview's document, as you want it.")
     variables: VariablesIn = Field(default_factory=dict)
     resources: ResourcesIn = Field(default_factory=ResourcesIn)

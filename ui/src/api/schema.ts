@@ -1341,9 +1341,8 @@ export interface components {
             /**
              * Preview
              * @description Of ai: tell what would be deployed, and create nothing.
-             * @default false
              */
-            preview: boolean;
+            preview?: boolean | null;
             /** @description Of ai: a preview's document, as you want it. */
             result?: components["schemas"]["AnalysedIn"] | null;
             /** Variables */
