@@ -185,7 +185,7 @@ def test_an_endpoint_is_added_checked_changed_and_deleted(page: Page, portal: Po
     page.get_by_role("button", name="Change").click()
     dialog.get_by_label("Port").fill("9")
     dialog.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("It does not answer")).to_be_visible()
+    expect(page.get_by_role("alert").get_by_text("It does not answer")).to_be_visible()
     keep(page, "endpoint-ill")
     go(page, "/services?kind=endpoint")
     expect(page.locator("[data-endpoint=nas]")).to_contain_text("Does not answer")

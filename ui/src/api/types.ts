@@ -50,7 +50,10 @@ export type StepStatus = Step["status"];
 export type ApiKey = Schema["ApiKeyRow"];
 export type NewApiKey = Schema["ApiKeyCreated"];
 export type Portal = Schema["Portal"];
-export type CreateService = Omit<Schema["CreateService"], "deploy_method"> & {
+export type CreateService = Omit<
+  Schema["CreateService"],
+  "deploy_method" | "compose" | "ai_url" | "preview" | "result" | "driver"
+> & {
   deploy_method: "template" | "git" | "upload" | "compose" | "ai";
   compose?: string;
   ai_url?: string;

@@ -69,7 +69,7 @@ export default function EndpointPage({ service }: { service: ServiceDetail }) {
         </Group>
         {ill && (
           <Alert color="red" icon={<IconAlertTriangle />} title="It does not answer">
-            {health.data?.message ?? "The last check failed."}
+            {saidMore(health.data?.message) ?? "Is it switched on, and may this portal reach it there?"}
           </Alert>
         )}
         <Paper p="md">
@@ -88,6 +88,10 @@ export default function EndpointPage({ service }: { service: ServiceDetail }) {
     </Container>
   );
 }
+
+/** What a check says beyond that nothing answers; null when that is all. */
+const saidMore = (message: string | null | undefined) =>
+  message && !/^it does not answer\.?$/i.test(message) ? message.charAt(0).toUpperCase() + message.slice(1) : null;
 
 function Fact({ name, value }: { name: string; value: string }) {
   return (
