@@ -8,10 +8,12 @@ import typer
 
 from homeport import __version__
 from homeport.cli import (
+    analyse,
     compose,
     customers,
     deploy,
     domains,
+    endpoints,
     events,
     jobs,
     login,
@@ -49,6 +51,7 @@ for verb, panel in (
     (jobs.jobs, _DEPLOYS),
     (events.events, _DEPLOYS),
     (templates.templates, _DEPLOYS),
+    (analyse.analyse, _DEPLOYS),
     (login.login, _PORTAL),
     (login.logout, _PORTAL),
     (machine.up, _PORTAL),
@@ -67,6 +70,7 @@ for group, name, panel in (
 ):
     app.add_typer(group, name=name, rich_help_panel=panel)
 app.add_typer(compose.group, name="compose", rich_help_panel=_DEPLOYS)
+app.add_typer(endpoints.app, name="endpoints", rich_help_panel=_APPS)
 
 
 def _version(*, asked: bool) -> None:
