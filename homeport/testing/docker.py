@@ -113,16 +113,12 @@ class DockerEngine:
     def stop(self) -> None:
         """Remove every container, network and volume, end the engine, and take away what it mounted."""
         if self._process is None and self._bridge is not None:  # it was killed: only an engine knows what to take away
+            self._kill_leftovers()
             self.start()
         if self._process is not None and self.answers():
             self._remove_all()
         self._end(signal.SIGTERM)
-        for process in self._leftovers():
-            try:
-                process.kill()
-                process.wait(STOP_SECONDS)
-            except psutil.NoSuchProcess:
-                continue
+        self._kill_leftovers()
         with Path("/proc/mounts").open() as mounts:
             mounted = [line.split()[1] for line in mounts if f" {self.folder}/" in line]
         for target in sorted(mounted, reverse=True):
@@ -192,6 +188,14 @@ class DockerEngine:
             self._process.kill()
             self._process.wait(STOP_SECONDS)
         self._process = None
+
+    def _kill_leftovers(self) -> None:
+        for process in self._leftovers():
+            try:
+                process.kill()
+                process.wait(STOP_SECONDS)
+            except psutil.NoSuchProcess:
+                continue
 
     def _leftovers(self) -> list[psutil.Process]:
         """containerd and its shims are known by our folder in their command line; what shims started is ours too."""
