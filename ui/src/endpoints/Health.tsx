@@ -18,7 +18,7 @@ export function Health({ name, enabled, pill }: { name: string; enabled: boolean
         word={healthy ? `Answers${latency_ms === null ? "" : ` in ${lasted(latency_ms)}`}` : "Does not answer"}
         pill={pill}
       />
-      {!healthy && message && !pill && (
+      {!healthy && message && !pill && !/^it does not answer\.?$/i.test(message) && (
         <Text size="xs" c="dimmed">
           {message}
         </Text>

@@ -64,7 +64,7 @@ export default function ServiceList() {
       search: search.search,
       sort,
       order,
-      ...(kind && { type: kind }),
+      type: kind ?? "app",
     }),
     enabled: kind !== "unit",
   });
