@@ -89,7 +89,7 @@ class Domains:
                 service, row = await self._find(session, actor, ref, text)
                 await admit_feature(session, service, "custom_domains")
                 await self._refuse_taken(session, row.domain, service)
-                row.status, row.verified_at = "verified", self._clock.now()
+                row.status, row.verified_at, row.proven = "verified", self._clock.now(), row.domain
         except IntegrityError:  # another service's proof, at the same moment on PostgreSQL
             raise _taken(row.domain) from None
         if self._routes.find(service.name) is not None:  # else it was deleted at this moment

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Float, ForeignKey, Index, Integer, String, Text, text
+from sqlalchemy import Float, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from homeport.storage import Base, Instant, Json
@@ -172,14 +172,6 @@ class DomainRow(Base):
     status: Mapped[str] = mapped_column(String(16))  # pending, verified
     created_at: Mapped[datetime] = mapped_column(Instant)
     verified_at: Mapped[datetime | None] = mapped_column(Instant)
+    proven: Mapped[str | None] = mapped_column(String(253), unique=True)  # the domain once verified: one service's only
 
-    __table_args__ = (
-        Index("ix_service_domains_service_domain", "service_id", "domain", unique=True),
-        Index(
-            "ix_service_domains_verified",
-            "domain",
-            unique=True,
-            sqlite_where=text("status = 'verified'"),
-            postgresql_where=text("status = 'verified'"),
-        ),
-    )
+    __table_args__ = (Index("ix_service_domains_service_domain", "service_id", "domain", unique=True),)

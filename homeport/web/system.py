@@ -6,8 +6,8 @@ import asyncio
 import os
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import psutil
 from fastapi import APIRouter
 from pydantic import BaseModel
 
@@ -15,6 +15,10 @@ from homeport.identity import Verb
 from homeport.identity.http import require
 from homeport.kit.clock import Clock
 
+if TYPE_CHECKING:
+    import psutil
+
+FIRST_SECONDS = 0.1  # over which the first measurement of the processor goes
 COALESCED_SECONDS = 2.0
 
 
@@ -99,10 +103,10 @@ class Machine:
     def __init__(self, clock: Clock, folder: Path) -> None:
         self._clock = clock
         self._folder = folder
-        self._process = psutil.Process()
+        self._process: psutil.Process | None = None
         self._lock = asyncio.Lock()
         self._kept: tuple[float, SystemHealth] | None = None
-        self._times = psutil.cpu_times()  # usage counts from one measurement to the next
+        self._times: Any = None  # usage counts from one measurement to the next
 
     async def stats(self) -> SystemStats:
         """The same measurement, in the words of seed 000."""
@@ -123,18 +127,26 @@ class Machine:
 
     def _usage(self) -> float:
         """Per cent of all cores that was not idle since the last measurement."""
+        import psutil
+
+        if self._times is None:
+            self._times = psutil.cpu_times()
+            time.sleep(FIRST_SECONDS)  # we are in a thread
         before, self._times = self._times, psutil.cpu_times()
         whole = sum(self._times[:8]) - sum(before[:8])
         idle = (self._times.idle + self._times.iowait) - (before.idle + before.iowait)
         return round(min(100.0, max(0.0, 100 * (whole - idle) / whole)), 1) if whole > 0 else 0.0
 
     def _measure(self) -> SystemHealth:
+        import psutil  # from the first question on: a portal that nobody asks goes without
+
+        process = self._process = self._process or psutil.Process()
         memory, swap, disk = psutil.virtual_memory(), psutil.swap_memory(), psutil.disk_usage(str(self._folder))
         net, io = psutil.net_io_counters(), psutil.disk_io_counters()
-        with self._process.oneshot():
-            own = self._process.memory_info()
-            threads = self._process.num_threads()
-            descriptors = self._process.num_fds()
+        with process.oneshot():
+            own = process.memory_info()
+            threads = process.num_threads()
+            descriptors = process.num_fds()
         return SystemHealth(
             cpu=CpuHealth(percent=self._usage(), count=psutil.cpu_count() or 1, load_avg=os.getloadavg()),
             memory=MemoryHealth(
@@ -142,17 +154,13 @@ class Machine:
             ),
             disk=DiskHealth(total=disk.total, used=disk.used, free=disk.free, percent=disk.percent),
             swap=SwapHealth(total=swap.total, used=swap.used, percent=swap.percent),
-            process=ProcessHealth(rss=own.rss, vms=own.vms, threads=threads, pid=self._process.pid),
+            process=ProcessHealth(rss=own.rss, vms=own.vms, threads=threads, pid=process.pid),
             net_io=NetIo(bytes_sent=net.bytes_sent if net else 0, bytes_recv=net.bytes_recv if net else 0),
             disk_io=DiskIo(read_bytes=io.read_bytes if io else 0, write_bytes=io.write_bytes if io else 0),
             open_files=descriptors,
-            connections_count=len(self._process.net_connections("inet")),
-            uptime_seconds=_uptime(),
+            connections_count=len(process.net_connections("inet")),
+            uptime_seconds=max(0, int(time.time() - psutil.boot_time())),
         )
-
-
-def _uptime() -> int:
-    return max(0, int(time.time() - psutil.boot_time()))
 
 
 def routes(machine: Machine) -> APIRouter:

@@ -12,8 +12,6 @@ import tempfile
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-import pathspec
-
 from homeport.kit.files import Tree
 from homeport.services.problems import BuildFailed
 
@@ -85,6 +83,8 @@ class _Kept:
             if body not in {".", ""}:
                 patterns.append(f"{mark}/{body}")
         self._exceptions = any(pattern.startswith("!") for pattern in patterns)
+        import pathspec  # only who builds needs it
+
         self._hidden = pathspec.PathSpec.from_lines("gitignore", patterns) if patterns else None
 
     def __call__(self, path: Path) -> bool:

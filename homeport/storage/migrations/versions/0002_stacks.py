@@ -62,21 +62,14 @@ def upgrade() -> None:
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("verified_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("proven", sa.String(length=253), nullable=True),
         sa.ForeignKeyConstraint(
             ["service_id"], ["services.id"], name=op.f("fk_service_domains_service_id"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_service_domains")),
+        sa.UniqueConstraint("proven", name=op.f("uq_service_domains_proven")),
     )
     op.create_index("ix_service_domains_service_domain", "service_domains", ["service_id", "domain"], unique=True)
-    verified = sa.text("status = 'verified'")
-    op.create_index(  # a domain that is proven belongs to one service
-        "ix_service_domains_verified",
-        "service_domains",
-        ["domain"],
-        unique=True,
-        sqlite_where=verified,
-        postgresql_where=verified,
-    )
 
 
 def downgrade() -> None:
