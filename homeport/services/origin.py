@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from homeport.kit.files import remove_tree
+from homeport.kit.files import atomic_write, remove_tree
 from homeport.kit.guard import OutboundGuard
 from homeport.kit.ids import new_id
 from homeport.services.analysis.result import WRITTEN_DOCKERFILE, Analysis
@@ -96,7 +96,7 @@ class Origins:
             url = source["git_url"] if source["deploy_method"] == "git" else source["ai_url"]
             revision = await self._git.fetch(url, source["git_branch"], into, on_line)
             if source.get("dockerfile"):
-                await asyncio.to_thread((into / WRITTEN_DOCKERFILE).write_text, source["dockerfile"])
+                await asyncio.to_thread(atomic_write, into / WRITTEN_DOCKERFILE, source["dockerfile"])
             return revision
         if source["deploy_method"] == "upload":
             archive = self._folders.uploads / source["upload_id"]
@@ -154,7 +154,7 @@ class Origins:
 
     async def _stack_source(self, folder: Path, analysis: Analysis) -> StackSource:
         if analysis.dockerfile:
-            await asyncio.to_thread((folder / WRITTEN_DOCKERFILE).write_text, analysis.dockerfile)
+            await asyncio.to_thread(atomic_write, folder / WRITTEN_DOCKERFILE, analysis.dockerfile)
         reason = " ".join(f"{one.what} ({one.because})." for one in analysis.findings[:5])
         return StackSource(analysis.compose, reason or "Analysed.", Origin.CLONE, variables=analysis.variables)
 
