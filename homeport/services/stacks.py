@@ -94,6 +94,8 @@ class Stacks:
             port=plan.get("port"),
             limits=StackLimits(memory_mb=release.memory_limit_mb, cpu=release.cpu_limit),
         )
+        if service.customer_id is not None:  # a plan counts the service: its containers share what it may use
+            stack = stack.within(release.memory_limit_mb, release.cpu_limit)
         if name := plan.get("all_variables"):
             extra = {**variables, "PORT": str(stack.port)}
             stack = stack.with_environment(name, extra)

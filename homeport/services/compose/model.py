@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+LEAST_MEMORY_MB = 16
+LEAST_CPUS = 0.05
+
 
 @dataclass(frozen=True)
 class Build:
@@ -114,6 +117,23 @@ class Stack:
             self,
             services=tuple(
                 replace(one, environment={**extra, **one.environment}) if one.name == name else one
+                for one in self.services
+            ),
+        )
+
+    def within(self, memory_mb: int, cpus: float) -> Stack:
+        """The same stack with less for each service, so that all of them together keep to these limits."""
+        memory = sum(one.memory_mb or memory_mb for one in self.services)
+        cores = sum(one.cpus or cpus for one in self.services)
+        less_memory, less_cpu = min(1.0, memory_mb / memory), min(1.0, cpus / cores)
+        return replace(
+            self,
+            services=tuple(
+                replace(
+                    one,
+                    memory_mb=max(LEAST_MEMORY_MB, int((one.memory_mb or memory_mb) * less_memory)),
+                    cpus=max(LEAST_CPUS, (one.cpus or cpus) * less_cpu),
+                )
                 for one in self.services
             ),
         )
