@@ -93,7 +93,7 @@ async def _outcome(way: Awaitable[None]) -> str | None:
     except ProofMissing as missing:
         return str(missing)
     except Problem as problem:  # the guard's
-        return problem.message
+        return problem.message.rstrip(".")
     except TimeoutError:
         return "there was no answer in time"
     return None
