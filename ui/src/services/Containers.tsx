@@ -2,7 +2,7 @@ import { Badge, Group, Paper, Table, Text } from "@mantine/core";
 import { IconStack2 } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
-import { containersQuery } from "../api/queries";
+import { containersQuery, releasesQuery } from "../api/queries";
 import type { Container } from "../api/types";
 import { cpu, megabytes } from "../parts/numbers";
 import rows from "../parts/Rows.module.css";
@@ -16,6 +16,7 @@ const route = getRouteApi("/services/$ref");
 export default function Containers() {
   const { ref } = route.useParams();
   const containers = useQuery(containersQuery(ref));
+  const releases = useQuery(releasesQuery(ref));
   if (containers.isPending) return <Loading rows={4} />;
   if (containers.error && !containers.data)
     return <Failed error={containers.error} what="the containers" retry={containers.refetch} />;
@@ -27,6 +28,7 @@ export default function Containers() {
       </Empty>
     );
   const nodes = data.some((one) => one.node);
+  const numbers = new Map(releases.data?.data.map(({ id, number }) => [id.toLowerCase(), number]));
   return (
     <Paper>
       <Table className={rows.rows}>
@@ -44,7 +46,7 @@ export default function Containers() {
         </Table.Thead>
         <Table.Tbody>
           {data.map((one) => (
-            <Row key={one.name} container={one} nodes={nodes} />
+            <Row key={one.name} container={one} nodes={nodes} kept={keptFrom(one.image, numbers)} />
           ))}
         </Table.Tbody>
       </Table>
@@ -52,7 +54,13 @@ export default function Containers() {
   );
 }
 
-function Row({ container, nodes }: { container: Container; nodes: boolean }) {
+/** The release whose image it is, where Homeport keeps a copy of it so that one can go back; else undefined. */
+function keptFrom(image: string | null, numbers: Map<string, number>): number | undefined {
+  const release = image?.match(/^homeport\/svc_[^:]+:(rel_[^-]+)-/)?.[1];
+  return release === undefined ? undefined : numbers.get(release);
+}
+
+function Row({ container, nodes, kept }: { container: Container; nodes: boolean; kept: number | undefined }) {
   const { name, part, image, state, health, started_at, restarts, exit_code, cpu: cores, memory_mb, node } = container;
   const ended = state === "exited" || state === "dead";
   const failed = ended && exit_code !== null && exit_code !== 0;
@@ -78,8 +86,12 @@ function Row({ container, nodes }: { container: Container; nodes: boolean }) {
           </Text>
         )}
       </Table.Td>
-      <Table.Td className="mono" data-wide>
-        {image ?? "–"}
+      <Table.Td data-wide>
+        {kept === undefined ? (
+          <span className="mono">{image ?? "–"}</span>
+        ) : (
+          <span title={image ?? undefined}>of release {kept}</span>
+        )}
         {container.ports.length > 0 && (
           <Group gap={4} mt={2}>
             {container.ports.map((port) => (

@@ -23,11 +23,12 @@ import { Section } from "../parts/Page";
 import { Failed, Loading } from "../parts/states";
 import { tell } from "../parts/tell";
 import { useCan } from "../session/session";
+import { ComposeText } from "./ComposeText";
 import { changes } from "./changes";
 import { Domains } from "./Domains";
+import { Save, useSave } from "./Save";
 
 const route = getRouteApi("/services/$ref");
-const LATER = "Applies when you redeploy.";
 
 export default function Settings() {
   const { ref } = route.useParams();
@@ -43,61 +44,12 @@ export default function Settings() {
         </Alert>
       )}
       <VariablesPart service={service} disabled={disabled} />
+      {service.deploy_method === "compose" && <ComposeText service={service} disabled={disabled} />}
       {service.deploy_method === "git" && <BranchPart service={service} disabled={disabled} />}
       <LimitsPart service={service} disabled={disabled} />
       <ProbePart service={service} disabled={disabled} />
       <Domains service={service.name} disabled={disabled} />
       {!disabled && <Danger service={service} />}
-    </Stack>
-  );
-}
-
-/** Saves a part of the settings and says when it will apply. */
-function useSave(service: ServiceDetail, what: string) {
-  const client = useQueryClient();
-  return useMutation({
-    mutationFn: (body: Record<string, unknown>) => api.change(service.name, body),
-    onSuccess: (detail) => {
-      client.setQueryData(serviceQuery(service.name).queryKey, detail);
-      tell(`${what} saved. ${LATER}`);
-      return client.invalidateQueries(variablesQuery(service.name));
-    },
-  });
-}
-
-function Save({
-  changed,
-  save,
-  run,
-  undo,
-}: {
-  changed: boolean;
-  save: ReturnType<typeof useSave>;
-  run: () => void;
-  undo: () => void;
-}) {
-  const fields = save.error instanceof ApiError ? Object.entries(save.error.fields) : [];
-  if (!changed && !save.error) return null;
-  return (
-    <Stack gap="xs" mt="md">
-      {save.error && (
-        <Alert color="red" variant="light" p="xs" role="alert">
-          {fields.length ? fields.map(([field, why]) => `${field}: ${why}`).join("\n") : save.error.message}
-        </Alert>
-      )}
-      {changed && (
-        <Group gap="xs">
-          <Button size="xs" loading={save.isPending} onClick={run}>
-            Save
-          </Button>
-          <Button size="xs" variant="default" disabled={save.isPending} onClick={undo}>
-            Undo
-          </Button>
-          <Text size="xs" c="dimmed">
-            {LATER}
-          </Text>
-        </Group>
-      )}
     </Stack>
   );
 }
