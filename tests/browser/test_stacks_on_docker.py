@@ -19,6 +19,7 @@ Keep = Callable[[Page, str], None]
 Visit = Callable[..., Page]
 
 DEPLOY_MS = 60_000
+TALKATIVE = COMPOSE.strip().replace('"httpd", "-f"', '"httpd", "-f", "-vv"')  # it writes a line for each request
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def write(page: Page, text: str) -> None:
 def test_a_pasted_stack_is_deployed_and_its_containers_are_seen(
     page: Page, portal: PortalProcess, keep: Keep
 ) -> None:  # A05
-    write(page, COMPOSE.strip())
+    write(page, TALKATIVE)
     page.get_by_label("DB_PASSWORD").fill("not-so-secret-7")
     page.get_by_label("GREETING").fill("one")
     page.get_by_label("Name", exact=True).fill("shop")
@@ -77,9 +78,13 @@ def test_a_pasted_stack_is_deployed_and_its_containers_are_seen(
     keep(page, "stack-containers")
 
 
-def test_the_log_of_a_stack_is_read(page: Page, keep: Keep) -> None:
+def test_the_log_of_a_stack_is_read_while_it_is_written(page: Page, portal: PortalProcess, keep: Keep) -> None:
     page.get_by_role("link", name="Logs", exact=True).click()
-    expect(page.get_by_role("log")).to_be_visible()
+    log = page.get_by_role("log")
+    expect(log.get_by_text("url:/cgi-bin/visit")).to_have_count(1)
+    portal.fetch("shop", "/index.html").raise_for_status()
+    expect(log.get_by_text("url:/index.html").first).to_be_visible()
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
     keep(page, "stack-logs")
 
 
@@ -90,7 +95,7 @@ def test_the_document_is_changed_in_the_settings_and_counts_from_the_next_deploy
     part = page.get_by_role("region", name="Compose")
     expect(part.get_by_role("textbox", name="Compose document")).to_contain_text("homeport.route")
     expect(part.get_by_role("button", name="Save")).to_have_count(0)
-    write(page, COMPOSE.strip().replace("    init: true\n", "    privileged: true\n", 1))
+    write(page, TALKATIVE.replace("    init: true\n", "    privileged: true\n", 1))
     part.get_by_role("button", name="Save").click()
     problems = page.get_by_role("alert", name="Problems in Compose document")
     expect(problems.get_by_text("services.worker.privileged")).to_be_visible()
@@ -100,7 +105,7 @@ def test_the_document_is_changed_in_the_settings_and_counts_from_the_next_deploy
     part.get_by_role("button", name="Undo").click()
     expect(problems).to_have_count(0)
     expect(part.get_by_role("button", name="Save")).to_have_count(0)
-    write(page, COMPOSE.strip().replace("stop_grace_period: 1s", "stop_grace_period: 2s"))
+    write(page, TALKATIVE.replace("stop_grace_period: 1s", "stop_grace_period: 2s"))
     part.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Compose document saved.")).to_be_visible()
     expect(part.get_by_role("button", name="Save")).to_have_count(0)
