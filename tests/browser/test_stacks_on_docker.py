@@ -82,6 +82,8 @@ def test_the_log_of_a_stack_is_read_while_it_is_written(page: Page, portal: Port
     page.get_by_role("link", name="Logs", exact=True).click()
     log = page.get_by_role("log")
     expect(log.get_by_text("url:/cgi-bin/visit")).to_have_count(1)
+    expect(log.get_by_text("worker", exact=True)).to_be_visible()  # who wrote it, before the line
+    expect(log.get_by_text("working", exact=True)).to_be_visible()
     portal.fetch("shop", "/index.html").raise_for_status()
     expect(log.get_by_text("url:/index.html").first).to_be_visible()
     expect(page.get_by_text("Live", exact=True)).to_be_visible()

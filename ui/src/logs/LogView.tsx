@@ -206,6 +206,7 @@ function LogLine({ line, search }: { line: Line; search: string }) {
       <time className={classes.time} dateTime={line.timestamp} title={exact(line.timestamp)}>
         {clock(line.timestamp)}
       </time>
+      {line.part && <span className={classes.part}>{line.part}</span>}
       <span className={classes.text}>
         {spans(line.message).map((span, index) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: the spans of a line never change

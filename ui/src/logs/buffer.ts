@@ -5,6 +5,8 @@ export interface Line {
   stream: string;
   message: string;
   step?: string | null;
+  /** The part of a stack that wrote it; undefined for the part that visitors reach. */
+  part?: string;
 }
 
 export type NewLine = Omit<Line, "id">;

@@ -19,7 +19,9 @@ export function followService(ref: string, buffer: LogBuffer, state: (now: Follo
     },
     (data) => {
       const entry = JSON.parse(data) as LogEntry;
+      const behind = entry.container && !entry.container.startsWith("rel_");
       buffer.add({
+        part: behind ? entry.container : undefined,
         timestamp: entry.timestamp,
         stream: entry.skipped ? "skipped" : entry.stream,
         message: entry.skipped
