@@ -91,7 +91,7 @@ class Client:
     @contextlib.contextmanager
     def stream(self, path: str, **query: object) -> Iterator[Iterator[Any]]:
         """The JSON messages of a WebSocket until the portal closes it. PortalUnreachable when it breaks."""
-        from websockets.exceptions import ConnectionClosedOK, InvalidStatus, WebSocketException
+        from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidStatus, WebSocketException
         from websockets.sync.client import connect
 
         connection = self._connection
@@ -117,6 +117,11 @@ class Client:
                 yield messages()
         except InvalidStatus as refusal:
             raise self._refusal(refusal.response.status_code, bytes(refusal.response.body or b"")) from refusal
+        except ConnectionClosed as closed:
+            if closed.rcvd is not None and closed.rcvd.code == 1008:  # a name that nobody has
+                body = json.dumps({"error": closed.rcvd.reason, "code": "service_not_found"}).encode()
+                raise self._refusal(404, body) from closed
+            raise self._unreachable(closed) from closed
         except (WebSocketException, OSError, EOFError) as fault:
             raise self._unreachable(fault) from fault
 

@@ -149,6 +149,8 @@ def _shown(name: str, value: object) -> object:
         return make_url(str(value)).render_as_string(hide_password=True)
     if isinstance(value, tuple):
         return list(value)
+    if hasattr(value, "get_secret_value"):  # its text is stars; pydantic itself is not loaded for the shell
+        return str(value)
     return str(value) if isinstance(value, Path) else value
 
 

@@ -176,7 +176,7 @@ class Catalogue:
                 "storage_mb": service.storage_mb,
             },
             "customer_name": customer,
-            "compose": release.compose if release else service.compose,
+            "compose": service.compose or (release.compose if release else None),
             "variables": masked(unseal(self._sealer, service.id, service.variables)),
             "custom_domains": [domain_body(domain) for domain in domains],
             "health": {

@@ -301,6 +301,8 @@ class DeploySteps:
             service.desired = "running"
             if work.job.type == "rollback":  # what is shown is what runs
                 service.variables = work.release.variables
+                if service.compose is not None:
+                    service.compose = work.release.compose
                 service.cpu_limit = work.release.cpu_limit
                 service.memory_limit_mb = work.release.memory_limit_mb
                 service.changed = False
