@@ -69,7 +69,7 @@ class Drivers:
                 seen = await driver.observe()
             except Problem as problem:
                 if name not in self._silent:
-                    log.info("a driver cannot be asked", driver=name, reason=problem.message)
+                    log.debug("a driver cannot be asked", driver=name, reason=problem.message)
                 self._silent.add(name)
                 continue
             self._silent.discard(name)

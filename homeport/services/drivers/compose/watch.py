@@ -71,8 +71,9 @@ class Watch:
                         actor = event["Actor"]
                         await self._on_event(event["Action"], actor["ID"], actor["Attributes"])
             except (Problem, KeyError, ValueError) as trouble:  # also an event that is none
-                if not said:
-                    log.warning("Docker Engine is not heard", reason=str(trouble))
+                if not said:  # a machine that never had an engine need not hear of it
+                    tell = log.warning if self._connected.is_set() else log.debug
+                    tell("Docker Engine is not heard", reason=str(trouble))
                 said = True
             await self._clock.sleep(pause)
             pause = min(pause * 2, LONGEST_AGAIN_SECONDS)
