@@ -9,7 +9,6 @@ import secrets
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,7 @@ from homeport.services.proxy import Limits, Proxy
 from homeport.services.quota import holdings
 from homeport.services.stacks import Stacks
 from homeport.settings import Settings
-from homeport.storage import Database, Durable
+from homeport.storage import Database, Durable, Options
 from homeport.web import LiveFeed, Place, PortalServer, about, create_app, live, system
 from homeport.web.system import Machine
 
@@ -62,15 +61,17 @@ class Portal:
         self.clock = clock or SystemClock()
         self.bus = Bus()
         data = settings.data_dir
-        self._keys = data / "keys"
         self.database = Database(settings.database_url or f"sqlite:///{data / 'homeport.db'}")
+        self.options = Options(self.database)
+        self.sealer = Sealer(data / "keys")
         self.identity = Identity(
             self.database,
             self.clock,
             self.bus,
-            key_dir=self._keys,
+            settings,
+            self.sealer,
+            self.options,
             base_url=lambda: self.settings.base_url,
-            session_length=timedelta(hours=settings.session_hours),
             holdings=holdings,
         )
         self.feed = LiveFeed(self.bus)
@@ -84,6 +85,7 @@ class Portal:
         data = self.settings.data_dir
         await asyncio.to_thread(data.mkdir, mode=0o700, parents=True, exist_ok=True)
         await asyncio.to_thread(self.authority.open)
+        await asyncio.to_thread(self.sealer.load)
         await self.database.open()
         await self.identity.open()
         return await self.identity.ensure_administrator()
@@ -124,7 +126,7 @@ class Portal:
             self.database,
             Durable(settings.database_url or f"sqlite:///{data / 'durable.db'}", executor_id=EXECUTOR),
             settings,
-            await asyncio.to_thread(Sealer, self._keys),
+            self.sealer,
             self.clock,
             self.bus,
             Drivers([ProcessDriver(data / "instances"), *containers]),

@@ -45,6 +45,26 @@ class Settings(BaseModel):
     database_url: str = Field("", description="PostgreSQL URL; empty means SQLite in the data directory.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     session_hours: int = Field(168, ge=1, le=8760, description="How long a sign-in lasts.")
+    open: bool = Field(False, description="No sign-in at all: everybody on this machine is an administrator.")
+    redis_url: SecretStr = Field(
+        SecretStr(""), description="Redis that several portals share for rate limits; empty counts in memory."
+    )
+    rate_limit_api: int = Field(60, ge=0, description="Requests a minute by token, key or certificate; 0 is no limit.")
+    rate_limit_pages: int = Field(600, ge=0, description="Requests a minute by a signed-in browser or this shell.")
+    rate_limit_auth: int = Field(10, ge=0, description="Sign-ins and registrations a minute from one address.")
+    sockets_per_user: int = Field(10, ge=0, description="WebSockets that one person may have open; 0 is no limit.")
+    trusted_proxies: tuple[str, ...] = Field(
+        (), description="Reverse proxies (CIDR) whose X-Forwarded-For is believed; nobody else's is."
+    )
+    certificate_proxies: tuple[str, ...] = Field(
+        (), description="Reverse proxies (CIDR) that check client certificates and say so in X-SSL-Client-* headers."
+    )
+    certificate_port: int = Field(
+        9292, ge=0, le=65535, description="Second TLS port, which requires a client certificate; 0 is none."
+    )
+    oidc_issuer: str = Field("", description="OpenID provider (its issuer URL) that people may sign in with.")
+    oidc_client_id: str = Field("", description="This portal's client id there.")
+    oidc_client_secret: SecretStr = Field(SecretStr(""), description="The secret of that client.")
     outbound_allow: tuple[str, ...] = Field(
         (),
         description="Networks (CIDR) that users may make the portal connect to although they are private or loopback.",
@@ -90,7 +110,7 @@ class Settings(BaseModel):
     ai_key: SecretStr = Field(SecretStr(""), description="Key for that model.")
     ai_model: str = Field("", description="Name of that model.")
 
-    @field_validator("outbound_allow", "units", "dns_servers", mode="before")
+    @field_validator("outbound_allow", "units", "dns_servers", "trusted_proxies", "certificate_proxies", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -109,7 +129,7 @@ class Settings(BaseModel):
     def _own_unit(cls, value: str) -> str:
         return value.removesuffix(".service")
 
-    @field_validator("outbound_allow")
+    @field_validator("outbound_allow", "trusted_proxies", "certificate_proxies")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(str(ip_network(part)) for part in value)

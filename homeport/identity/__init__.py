@@ -1,15 +1,14 @@
-"""Who: users, credentials, roles, customers and their plans, set-up.
+"""Who: people, what they present, roles and scopes, customers and their plans, the audit log, set-up.
 
-Owns the tables users, sessions, api_keys, onboarding, plans and customers. Publishes `events.CredentialEnded`. Hears
-nothing.
-Routes are in `identity.http`, together with `require`, which every route of the portal needs.
+Owns the tables of `identity.models`. Publishes `events.CredentialEnded`. Hears nothing.
+Routes are in `identity.http` and beside what they are about; `require`, which every route needs, is in
+`identity.guard`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
 import structlog
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -19,22 +18,27 @@ from starlette.websockets import WebSocket
 from homeport.identity import store
 from homeport.identity.access import ANONYMOUS, Actor, Owned, Role, Verb, allowed
 from homeport.identity.api_keys import ApiKeys, looks_like_a_key
-from homeport.identity.cache import SECONDS, CredentialCache
+from homeport.identity.audit import AuditLog
+from homeport.identity.cache import CredentialCache, LastUses
+from homeport.identity.client_address import Proxies
 from homeport.identity.credentials import Passwords, new_password
 from homeport.identity.customers import Customers, Holding, Holdings, customer_name
 from homeport.identity.events import CredentialEnded
 from homeport.identity.models import User
 from homeport.identity.onboarding import OnboardingGate, OnboardingStatus
-from homeport.identity.origin import is_own_origin, needs_origin
+from homeport.identity.origin import SAFE_METHODS, is_own_origin, needs_origin
 from homeport.identity.plans import CustomerPlan, Plans, plan_of
 from homeport.identity.problems import InvalidCredentials, OriginRefused, Unauthenticated, UserNotFound
+from homeport.identity.rate_limits import MemoryWindows, RateLimits, RedisWindows, Windows
 from homeport.identity.sessions import Sessions, SignIn
 from homeport.identity.sockets import OpenSockets, Socket
 from homeport.identity.throttle import Throttle
 from homeport.kit.bus import Bus
 from homeport.kit.clock import Clock
 from homeport.kit.ids import new_id
-from homeport.storage import Database
+from homeport.kit.sealing import Sealer
+from homeport.settings import Settings
+from homeport.storage import Database, Options
 
 __all__ = [
     "ANONYMOUS",
@@ -58,6 +62,7 @@ COOKIE = "__Host-homeport_session"
 ADMINISTRATOR = "admin"
 THIS_MACHINE = "The shell of this machine"
 UPKEEP_SECONDS = 60.0
+STALE_SECONDS = 1.0  # between two looks for sockets whose credential another process ended
 
 log = structlog.get_logger()
 
@@ -70,54 +75,72 @@ class Identity:
         database: Database,
         clock: Clock,
         bus: Bus,
+        settings: Settings,
+        sealer: Sealer,
+        options: Options,
         *,
-        key_dir: Path,
         base_url: Callable[[], str],
-        session_length: timedelta,
         holdings: Holdings,
     ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.sealer = sealer
+        self.options = options
         self._database = database
         self._clock = clock
         self._bus = bus
         self._base_url = base_url
         self._cache = CredentialCache(clock)
+        self._uses = LastUses()
         self._passwords = Passwords()
         self._throttle = Throttle(clock)
-        self._sessions = Sessions(database, clock, self._cache, key_dir, session_length)
-        self.api_keys = ApiKeys(database, clock, self._cache)
+        key_dir = settings.data_dir / "keys"
+        length = timedelta(hours=settings.session_hours)
+        self.sessions = Sessions(database, clock, self._cache, self._uses, key_dir, length)
+        self.api_keys = ApiKeys(database, clock, self._cache, self._uses)
+        self.audit = AuditLog(database, clock, key_dir)
+        self.proxies = Proxies(settings.trusted_proxies)
+        self.rate_limits = RateLimits(_windows(settings, clock), clock)
         self.onboarding = OnboardingGate(database)
         self.plans = Plans(database, clock, bus)
         self.customers = Customers(database, clock, bus, holdings)
         self.sockets = OpenSockets(clock)
 
     async def open(self) -> None:
-        """Read or make the key that signs sessions; make the first plans."""
-        await self._sessions.open()
+        """Read or make the keys that sign sessions and the audit log; make the first plans."""
+        await self.options.open()
+        await self.sessions.open()
+        await self.audit.open()
         await self.plans.open()
 
     async def close(self) -> None:
         self.sockets.end_all()
-        await self.api_keys.write_last_uses()
+        await self._write_uses()
 
     async def run(self) -> None:
         """Upkeep, until cancelled: sockets whose credential another process ended, last uses, expired sessions."""
         tidied = self._clock.monotonic()
         while True:
-            await self._clock.sleep(SECONDS)
+            await self._clock.sleep(STALE_SECONDS)
             try:
                 await self.end_stale_sockets()
                 if self._clock.monotonic() - tidied >= UPKEEP_SECONDS:
                     tidied = self._clock.monotonic()
-                    await self.api_keys.write_last_uses()
+                    await self._write_uses()
                     async with self._database.write() as db:
                         await store.delete_expired_sessions(db, self._clock.now())
             except (SQLAlchemyError, OSError) as problem:
                 log.warning("upkeep waits for the database", problem=type(problem).__name__)
 
+    async def _write_uses(self) -> None:
+        if used := self._uses.take():
+            async with self._database.write() as db:
+                await store.note_use(db, used)
+
     async def ensure_administrator(self) -> str | None:
         """Make the administrator if there is none; the password, which exists nowhere else. None if there was one."""
         async with self._database.read() as db:
-            if await store.has_user_with_role(db, Role.ADMIN):
+            if await store.has_administrator(db):
                 return None
         password = new_password()
         hashed = await self._passwords.hash(password)
@@ -127,14 +150,14 @@ class Identity:
             username=ADMINISTRATOR,
             email=None,
             name="Administrator",
-            role=Role.ADMIN,
-            customer_id=None,
+            role=Role.SUPERADMIN,
             password_hash=hashed,
             created_at=now,
             updated_at=now,
         )
         try:
             async with self._database.write() as db:
+                administrator.number = await store.next_number(db, "users")
                 db.add(administrator)
                 await store.set_onboarding_status(db, OnboardingStatus.COMPLETE, now)
         except IntegrityError:
@@ -152,11 +175,13 @@ class Identity:
             user = await store.first_administrator(db)
         if user is None:
             raise UserNotFound("There is no administrator.")
-        actor = Actor(id=user.id, kind="user", name=user.username, role=Role(user.role), customer_id=user.customer_id)
+        actor = Actor(id=user.id, kind="user", name=user.username, role=Role(user.role), number=user.number)
         for key in await self.api_keys.list_for(user.id):
-            if key.name == THIS_MACHINE:
-                await self.revoke_api_key(actor, key.id)
-        return (await self.api_keys.create(actor, THIS_MACHINE, None, None)).secret
+            if key.style == "machine":
+                await self.delete_api_key(actor, key.id)
+        return (
+            await self.api_keys.create(actor, THIS_MACHINE, style="machine", rate=self.settings.rate_limit_pages)
+        ).secret
 
     async def reset_password(self, username: str) -> str:
         """A new random password for a user, who is signed out everywhere. Raises UserNotFound."""
@@ -169,7 +194,7 @@ class Identity:
             await store.set_password(db, user.id, hashed, self._clock.now())
             ended = await store.delete_sessions_of(db, user.id)
         for session_id in ended:
-            self._ended(session_id, user.id)
+            self.ended(session_id, user.id)
         return password
 
     async def sign_in(self, login: str, password: str, *, address: str, user_agent: str | None = None) -> SignIn:
@@ -186,18 +211,21 @@ class Identity:
             hashed = await self._passwords.hash(password)
             async with self._database.write() as db:
                 await store.set_password(db, user.id, hashed, self._clock.now())
-        return await self._sessions.begin(user, address=address, user_agent=user_agent)
+        return await self.sessions.begin(user, address=address, user_agent=user_agent)
 
     async def sign_out(self, actor: Actor) -> None:
         """End the session in use; nothing for an API key."""
         if actor.kind == "user" and actor.credential_id:
-            await self._sessions.end(actor.credential_id)
-            self._ended(actor.credential_id, actor.id)
+            await self.sessions.end(actor.credential_id)
+            self.ended(actor.credential_id, actor.id)
 
-    async def revoke_api_key(self, actor: Actor, key_id: str) -> None:
-        """Raises ApiKeyNotFound."""
-        await self.api_keys.revoke(key_id, actor.id)
-        self._ended(key_id, actor.id)
+    async def revoke_api_key(self, actor: Actor, ref: str) -> None:
+        """Refused from now on, and what is open by it ends. Raises ApiKeyNotFound."""
+        self.ended(await self.api_keys.revoke(ref, actor.id), actor.id)
+
+    async def delete_api_key(self, actor: Actor, ref: str) -> None:
+        """Gone, and what is open by it ends. Raises ApiKeyNotFound."""
+        self.ended(await self.api_keys.delete(ref, actor.id), actor.id)
 
     async def bind_to_customer(self, actor: Actor, customer_id: str, login: str) -> None:
         """The user sees that customer's things only, at once. Raises CustomerNotFound, UserNotFound, Conflict."""
@@ -217,25 +245,22 @@ class Identity:
             raise UserNotFound("This account is gone.")
         return user
 
-    async def authenticate(self, connection: HTTPConnection) -> Actor:
-        """Who asks: by bearer token or key, by `?token=` on a WebSocket, else by cookie. One query at most.
+    async def authenticate(self, connection: HTTPConnection) -> tuple[Actor, str]:
+        """Who asks, and by what: a bearer token or key, `?token=`, else the cookie. One query at most.
 
         Raises Unauthenticated, and OriginRefused for a cookie that another site's page sent.
         """
-        scheme, _, presented = connection.headers.get("authorization", "").partition(" ")
-        token = presented.strip() if scheme.lower() == "bearer" else ""
-        if not token and connection.scope["type"] == "websocket":
-            token = connection.query_params.get("token", "")
+        token, via = _presented(connection)
         if not token:
-            token = connection.cookies.get(COOKIE, "")
+            token, via = connection.cookies.get(COOKIE, ""), "cookie"
             if token and needs_origin(connection):
                 self.refuse_other_sites(connection)
         if not token:
             raise Unauthenticated("Sign in, or send an API key as a bearer token.")
-        actor = await (self.api_keys.find(token) if looks_like_a_key(token) else self._sessions.find(token))
+        actor = await (self.api_keys.find(token) if looks_like_a_key(token) else self.sessions.find(token))
         if actor is None:
             raise Unauthenticated("This session or API key is unknown, expired or revoked.")
-        return actor
+        return actor, via
 
     def refuse_other_sites(self, connection: HTTPConnection) -> None:
         """Raises OriginRefused when a page of another site made this request."""
@@ -263,7 +288,36 @@ class Identity:
             self.sockets.end_credential(credential_id)
         log.info("a user was moved", user=user.username, customer=user.customer_id)
 
-    def _ended(self, credential_id: str, user_id: str) -> None:
+    def ended(self, credential_id: str, user_id: str) -> None:
+        """A credential is no more: nothing remembers it, and what is open by it ends."""
         self._cache.forget(credential_id)
         self.sockets.end_credential(credential_id)
         self._bus.publish(CredentialEnded(credential_id, user_id))
+
+    def changed(self, user_id: str) -> None:
+        """What a person may do has changed: it counts at once, and what is open ends; clients come back with less."""
+        self._cache.forget_user(user_id)
+        self.sockets.end_user(user_id)
+
+
+def _presented(connection: HTTPConnection) -> tuple[str, str]:
+    """A credential that the client sent on purpose, and how: not a cookie, which browsers send by themselves."""
+    scheme, _, value = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() in {"bearer", "api-key"} and value.strip():
+        return value.strip(), "bearer"
+    if key := connection.headers.get("x-api-key", ""):
+        return key, "bearer"
+    if connection.scope["type"] == "websocket" or connection.scope["method"] in SAFE_METHODS:
+        return connection.query_params.get("token", ""), "query"
+    return "", "none"
+
+
+def _windows(settings: Settings, clock: Clock) -> Windows:
+    in_memory = MemoryWindows(clock)
+    url = settings.redis_url.get_secret_value()
+    if not url:
+        return in_memory
+    from redis.asyncio import Redis
+
+    redis = Redis.from_url(url, socket_timeout=1.0, socket_connect_timeout=1.0)
+    return RedisWindows(redis, in_memory)

@@ -1,33 +1,65 @@
-"""API keys: `aap_k1_<12 letters to find it>_<43 letters of secret>`, shown once."""
+"""API keys, shown once: `aap_k1_<12 letters>_<43 letters>` and `portal_<64 hexadecimal digits>`."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import re
 import secrets
 import string
 from dataclasses import dataclass
 from datetime import datetime
 
-from homeport.identity import store
-from homeport.identity.access import Actor, Role, reaches
-from homeport.identity.cache import CredentialCache
+from homeport.identity import scopes, store
+from homeport.identity.access import EVERYTHING, Actor, Role, covers
+from homeport.identity.cache import CredentialCache, LastUses
 from homeport.identity.models import ApiKey, User
 from homeport.identity.plans import plan_of
 from homeport.identity.problems import ApiKeyNotFound, FeatureNotInPlan
 from homeport.kit.clock import Clock
 from homeport.kit.ids import new_id
-from homeport.kit.problems import Conflict, ValidationFailed
+from homeport.kit.problems import Conflict, InvalidParameter, ValidationFailed
 from homeport.storage import Database
 
-PREFIX = "aap_k1_"
 KEYS_PER_USER = 100
 _LETTERS = string.digits + string.ascii_uppercase + string.ascii_lowercase
-_LOOKUP_LETTERS = 12
-_SECRET_LETTERS = 43  # of 62: 256 bits
-_SHAPE = re.compile(rf"{PREFIX}([0-9A-Za-z]{{{_LOOKUP_LETTERS}}})_([0-9A-Za-z]{{{_SECRET_LETTERS}}})")
 _NO_SUCH_KEY = hashlib.sha256(b"").digest()
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a kind of key is written: `<prefix><public part><separator><secret part>`. The public part finds the row and
+    is unique in the database, so that no key hides another; the secret part has 192 bits or more."""
+
+    prefix: str
+    letters: str
+    public: int
+    separator: str
+    secret: int
+    shown: int  # characters of the key that lists show
+
+    def new(self) -> tuple[str, str]:
+        return self._pick(self.public), self._pick(self.secret)
+
+    def whole(self, public: str, secret: str) -> str:
+        return f"{self.prefix}{public}{self.separator}{secret}"
+
+    def parts(self, presented: str) -> tuple[str, str] | None:
+        rest = presented.removeprefix(self.prefix)
+        public, secret = rest[: self.public], rest[self.public + len(self.separator) :]
+        right = (
+            len(presented) == len(self.prefix) + self.public + len(self.separator) + self.secret
+            and self.whole(public, secret) == presented
+            and set(public + secret) <= set(self.letters)
+        )
+        return (public, secret) if right else None
+
+    def _pick(self, count: int) -> str:
+        return "".join(secrets.choice(self.letters) for _ in range(count))
+
+
+_APPS = Style("aap_k1_", _LETTERS, 12, "_", 43, 7 + 12)
+_PORTAL = Style("portal_", "0123456789abcdef", 16, "", 48, 7 + 3)
+STYLES = {"apps": _APPS, "machine": _APPS, "portal": _PORTAL}
 
 
 @dataclass(frozen=True)
@@ -41,37 +73,51 @@ class NewKey:
 class ApiKeys:
     """Owns the table `api_keys`."""
 
-    def __init__(self, database: Database, clock: Clock, cache: CredentialCache) -> None:
+    def __init__(self, database: Database, clock: Clock, cache: CredentialCache, uses: LastUses) -> None:
         self._database = database
         self._clock = clock
         self._cache = cache
-        self._used: dict[str, datetime] = {}
+        self._uses = uses
 
-    async def create(self, actor: Actor, name: str, expires_at: datetime | None, role: Role | None) -> NewKey:
-        """A key that may do what `role` may, or all that its user may.
+    async def create(
+        self,
+        actor: Actor,
+        name: str,
+        *,
+        style: str = "apps",
+        expires_at: datetime | None = None,
+        within: tuple[str, ...] = EVERYTHING,
+        rate: int | None = None,
+        unique: bool = False,
+    ) -> NewKey:
+        """A key that may do what its user may, within `within`.
 
-        It never exceeds what made it: neither the role, nor the life time of a key that is used to make another.
+        It never exceeds what made it: neither the scopes, nor the life time of a key that is used to make another.
+        `unique` refuses a name that another key of the user has. Raises ValidationFailed, Conflict, FeatureNotInPlan.
         """
         now = self._clock.now()
-        if role is not None and not reaches(actor.role, role):
-            raise ValidationFailed({"role": f"exceeds your own, which is {actor.role}"})
-        if role is None and actor.kind == "key":
-            role = actor.role
+        if within == EVERYTHING:
+            within = actor.within
+        elif not (covers(actor.held, within) and covers(actor.within, within)):
+            raise ValidationFailed({"scopes": f"exceed your own, which are {', '.join(_reach(actor))}"})
         if expires_at is not None and expires_at <= now:
             raise ValidationFailed({"expires_at": "is in the past"})
         if actor.kind == "key" and actor.expires_at is not None:
             expires_at = min(expires_at or actor.expires_at, actor.expires_at)
-        lookup, secret = _letters(_LOOKUP_LETTERS), _letters(_SECRET_LETTERS)
+        public, secret = STYLES[style].new()
         key = ApiKey(
             id=new_id("key"),
             user_id=actor.id,
             name=name,
-            role=role,
-            lookup=lookup,
+            style=style,
+            scopes=",".join(within),
+            rate=rate,
+            lookup=public,
             secret_sha256=_digest(secret),
             created_at=now,
             expires_at=expires_at,
             last_used_at=None,
+            revoked_at=None,
         )
         async with self._database.write() as db:
             plan = await plan_of(db, actor.customer_id) if actor.customer_id else None
@@ -79,15 +125,18 @@ class ApiKeys:
                 raise FeatureNotInPlan("api_access", plan.plan)
             if await store.count_api_keys(db, actor.id) >= KEYS_PER_USER:
                 raise Conflict(f"You have {KEYS_PER_USER} API keys already: delete one that you do not use.")
+            if unique and await store.has_key_named(db, actor.id, name):
+                raise InvalidParameter(f"You have an API key called {name!r} already.", details={"field": "name"})
+            key.number = await store.next_number(db, "api_keys")
             db.add(key)
-        return NewKey(key, f"{PREFIX}{lookup}_{secret}")
+        return NewKey(key, STYLES[style].whole(public, secret))
 
     async def find(self, presented: str) -> Actor | None:
-        """Who the key stands for; None when it is unknown, wrong or expired. One query at most."""
-        shape = _SHAPE.fullmatch(presented)
-        if shape is None:
+        """Who the key stands for; None when it is unknown, wrong, revoked or expired. One query at most."""
+        parts = next((parts for style in (_APPS, _PORTAL) if (parts := style.parts(presented))), None)
+        if parts is None:
             return None
-        lookup, secret = shape.groups()
+        lookup, secret = parts
         known = self._cache.find(lookup)
         if known is None:
             generation = self._cache.generation
@@ -103,7 +152,7 @@ class ApiKeys:
         if actor.expires_at is not None and actor.expires_at <= now:
             return None
         if actor.credential_id:
-            self._used[actor.credential_id] = now
+            self._uses.note(actor.credential_id, now)
         return actor
 
     async def list_for(self, user_id: str) -> list[ApiKey]:
@@ -111,46 +160,56 @@ class ApiKeys:
         async with self._database.read() as db:
             keys = list(await store.list_api_keys(db, user_id))
         for key in keys:
-            key.last_used_at = self._used.get(key.id, key.last_used_at)
+            key.last_used_at = self._uses.latest(key.id, key.last_used_at)
         return keys
 
-    async def revoke(self, key_id: str, user_id: str) -> None:
-        """The key is refused from now on. Raises ApiKeyNotFound, for another user's key as well."""
+    async def revoke(self, ref: str, user_id: str) -> str:
+        """Refused from now on, and still listed; the key's id. Raises ApiKeyNotFound, for another user's key too."""
         async with self._database.write() as db:
-            if not await store.delete_api_key(db, key_id, user_id):
-                raise ApiKeyNotFound(f"There is no API key {key_id}.")
-        self._used.pop(key_id, None)
+            key_id = await store.revoke_api_key(db, ref, user_id, self._clock.now())
+        if key_id is None:
+            raise ApiKeyNotFound(f"There is no API key {ref[:80]}.")
+        return key_id
 
-    async def write_last_uses(self) -> None:
-        """Bring `last_used_at` to disk; called once a minute, so that no request waits for it."""
-        used, self._used = self._used, {}
-        if used:
-            async with self._database.write() as db:
-                await store.note_use(db, used)
+    async def delete(self, ref: str, user_id: str) -> str:
+        """Gone; the key's id. Raises ApiKeyNotFound, for another user's key too."""
+        async with self._database.write() as db:
+            key_id = await store.delete_api_key(db, ref, user_id)
+        if key_id is None:
+            raise ApiKeyNotFound(f"There is no API key {ref[:80]}.")
+        return key_id
 
 
 def looks_like_a_key(credential: str) -> bool:
-    return credential.startswith("aap_")
+    return credential.startswith(("aap_", "portal_"))
 
 
-def _letters(count: int) -> str:
-    return "".join(secrets.choice(_LETTERS) for _ in range(count))
+def shown_prefix(key: ApiKey) -> str:
+    """The beginning of the key, to know it by."""
+    style = STYLES[key.style]
+    return f"{style.prefix}{key.lookup}"[: style.shown]
 
 
 def _digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 
+def _reach(actor: Actor) -> tuple[str, ...]:
+    return actor.held if actor.within == EVERYTHING else actor.within
+
+
 def _actor(key: ApiKey, user: User) -> Actor:
-    # A user whose role was lowered takes the keys along.
-    users = Role(user.role)
-    role = Role(key.role) if key.role and reaches(users, Role(key.role)) else users
+    # The person's own scopes are asked as well, each time: whoever is demoted takes the keys along.
     return Actor(
         id=user.id,
         kind="key",
         name=user.username,
-        role=role,
+        role=Role(user.role),
         customer_id=user.customer_id,
         credential_id=key.id,
         expires_at=key.expires_at,
+        scopes=scopes.read(user.scopes),
+        within=scopes.read(key.scopes) or (),
+        number=user.number,
+        rate=key.rate,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from datetime import datetime
 
 from homeport.identity.access import Actor
 from homeport.kit.clock import Clock
@@ -55,3 +56,27 @@ class CredentialCache:
         self.generation += 1
         for lookup in [name for name, known in self._known.items() if known.actor.credential_id == credential_id]:
             del self._known[lookup]
+
+    def forget_user(self, user_id: str) -> None:
+        """All credentials of a user, at once: what the user may do has changed."""
+        self.generation += 1
+        for lookup in [name for name, known in self._known.items() if known.actor.id == user_id]:
+            del self._known[lookup]
+
+
+class LastUses:
+    """When each credential was last used: kept here and written once a minute, so that no request waits for it."""
+
+    def __init__(self) -> None:
+        self._at: dict[str, datetime] = {}
+
+    def note(self, credential_id: str, at: datetime) -> None:
+        self._at[credential_id] = at
+
+    def latest(self, credential_id: str, known: datetime | None) -> datetime | None:
+        return self._at.get(credential_id, known)
+
+    def take(self) -> dict[str, datetime]:
+        """Everything noted since the last call."""
+        taken, self._at = self._at, {}
+        return taken

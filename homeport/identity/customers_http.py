@@ -8,7 +8,7 @@ from fastapi import APIRouter
 
 from homeport.identity import Identity, schemas
 from homeport.identity.access import Verb
-from homeport.identity.http import CurrentActor, require
+from homeport.identity.guard import CurrentActor, require
 from homeport.kit.parameters import one_of, paging
 
 READ = require(Verb.CUSTOMERS_READ)

@@ -1,66 +1,21 @@
-"""Routes of identity, and what every other route needs: `require(verb)` and `CurrentActor`."""
+"""Routes of sign-in, API keys and set-up."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, cast
+from collections.abc import Awaitable, Callable
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request, Response
-from starlette.requests import HTTPConnection
+from fastapi import APIRouter, Request, Response
 
 from homeport import __version__
 from homeport.identity import COOKIE, Identity, schemas
-from homeport.identity.access import ANONYMOUS, BEFORE_SET_UP, Actor, Verb, allowed, verbs_of
-from homeport.identity.api_keys import PREFIX, NewKey
+from homeport.identity.access import EVERYTHING, Actor, Verb, verbs_of
+from homeport.identity.api_keys import NewKey, shown_prefix
+from homeport.identity.guard import CurrentActor, CurrentCall, require
 from homeport.identity.models import ApiKey, User
-from homeport.identity.problems import Forbidden
+from homeport.identity.scopes import role_of_scopes, scopes_of_role
+from homeport.kit.problems import ValidationFailed
 from homeport.settings import Settings
-
-_ACTOR = "homeport.actor"
-
-
-def identity_of(connection: HTTPConnection) -> Identity:
-    """The portal's Identity; web/app.py puts it into the application's state."""
-    return cast(Identity, connection.app.state.identity)
-
-
-class Guard:
-    """Asked before a route's handler: set-up complete, signed in, allowed."""
-
-    def __init__(self, verb: Verb) -> None:
-        self.verb = verb
-
-    async def __call__(self, connection: HTTPConnection) -> None:
-        identity = identity_of(connection)
-        if self.verb not in BEFORE_SET_UP:
-            await identity.onboarding.require_complete()
-        if self.verb is Verb.PUBLIC:
-            connection.scope[_ACTOR] = ANONYMOUS
-            return
-        actor = await identity.authenticate(connection)
-        if not allowed(actor, self.verb):
-            raise Forbidden(
-                f"Your role ({actor.role}) may not do this.",
-                details={"required": self.verb, "role": actor.role},
-            )
-        connection.scope[_ACTOR] = actor
-
-
-def require(verb: Verb) -> Any:
-    """Declares what a route does: `@router.get(path, dependencies=[require(Verb.SERVICES_READ)])`, WebSockets too."""
-    return Depends(Guard(verb))
-
-
-def guards_of(route: Any) -> list[Guard]:
-    """What a route (or a route's context) requires, its own and what its routers add."""
-    declared = (dependency.dependency for dependency in getattr(route, "dependencies", None) or ())
-    return [guard for guard in declared if isinstance(guard, Guard)]
-
-
-async def _current_actor(connection: HTTPConnection) -> Actor:
-    return cast(Actor, connection.scope[_ACTOR])
-
-
-CurrentActor = Annotated[Actor, Depends(_current_actor)]
 
 
 def routes(identity: Identity, settings: Settings) -> list[APIRouter]:
@@ -71,14 +26,17 @@ def routes(identity: Identity, settings: Settings) -> list[APIRouter]:
 def _auth(identity: Identity) -> APIRouter:
     router = APIRouter(prefix="/api/auth", tags=["identity"])
 
-    @router.post("/login", dependencies=[require(Verb.PUBLIC)])
-    async def login(body: schemas.Credentials, request: Request, response: Response) -> schemas.Token:
+    @router.post("/login", dependencies=[require(Verb.PUBLIC, action="login", rate="auth")])
+    async def login(
+        body: schemas.Credentials, request: Request, response: Response, call: CurrentCall
+    ) -> schemas.Token:
         """Sign in. The session comes as a cookie for the browser and as a token for other clients."""
         if "origin" in request.headers:  # a page of another site must not sign its visitor in as somebody else
             identity.refuse_other_sites(request)
-        address = request.client.host if request.client else ""
+        call.concerns("login", body.login[:100])
         agent = request.headers.get("user-agent")
-        session = await identity.sign_in(body.login, body.password, address=address, user_agent=agent)
+        session = await identity.sign_in(body.login, body.password, address=call.address, user_agent=agent)
+        call.by(session.actor)
         max_age = int(session.lasts.total_seconds())
         response.set_cookie(COOKIE, session.token, max_age, path="/", secure=True, httponly=True, samesite="strict")
         response.headers["cache-control"] = "no-store"
@@ -101,15 +59,28 @@ def _auth(identity: Identity) -> APIRouter:
     return router
 
 
+def _creator(identity: Identity) -> Callable[[Actor, schemas.NewApiKey], Awaitable[NewKey]]:
+    async def create(actor: Actor, body: schemas.NewApiKey) -> NewKey:
+        try:
+            within = scopes_of_role(body.role) if body.role else EVERYTHING
+        except ValueError as problem:
+            raise ValidationFailed({"role": str(problem)}) from problem
+        return await identity.api_keys.create(
+            actor, body.name, expires_at=body.expires_at, within=within, rate=body.rate_limit_rpm
+        )
+
+    return create
+
+
 def _api_keys(identity: Identity) -> APIRouter:
+    _create = _creator(identity)
     router = APIRouter(prefix="/api/auth/api-keys", tags=["identity"])
 
     @router.post("", status_code=201, dependencies=[require(Verb.ACCOUNT_KEYS)])
     async def create_api_key(body: schemas.NewApiKey, actor: CurrentActor, response: Response) -> schemas.ApiKeyCreated:
         """A new API key. `key` is shown this once."""
         response.headers["cache-control"] = "no-store"
-        created = await identity.api_keys.create(actor, body.name, body.expires_at, body.role)
-        return schemas.ApiKeyCreated(**_created(created))
+        return schemas.ApiKeyCreated(**_created(await _create(actor, body)))
 
     @router.get("", dependencies=[require(Verb.ACCOUNT_KEYS)])
     async def list_api_keys(actor: CurrentActor) -> schemas.ApiKeyList:
@@ -120,13 +91,14 @@ def _api_keys(identity: Identity) -> APIRouter:
     @router.delete("/{key_id}", status_code=204, dependencies=[require(Verb.ACCOUNT_KEYS)])
     async def revoke_api_key(key_id: str, actor: CurrentActor) -> None:
         """Revoke a key: it is refused at once, and its open connections end."""
-        await identity.revoke_api_key(actor, key_id)
+        await identity.delete_api_key(actor, key_id)
 
     return router
 
 
 def _api_keys_v1(identity: Identity) -> APIRouter:
     """The same under the newer documentation's path, in camelCase (spec/apps.md B.1)."""
+    _create = _creator(identity)
     router = APIRouter(prefix="/api/v1/api-keys", tags=["identity"])
 
     @router.post("", status_code=201, dependencies=[require(Verb.ACCOUNT_KEYS)])
@@ -135,8 +107,7 @@ def _api_keys_v1(identity: Identity) -> APIRouter:
     ) -> schemas.ApiKeyCreatedV1:
         """A new API key. `key` is shown this once."""
         response.headers["cache-control"] = "no-store"
-        created = await identity.api_keys.create(actor, body.name, body.expires_at, body.role)
-        return schemas.ApiKeyCreatedV1(**_created(created))
+        return schemas.ApiKeyCreatedV1(**_created(await _create(actor, body)))
 
     @router.get("", dependencies=[require(Verb.ACCOUNT_KEYS)])
     async def list_api_keys_v1(actor: CurrentActor) -> schemas.ApiKeyListV1:
@@ -147,7 +118,7 @@ def _api_keys_v1(identity: Identity) -> APIRouter:
     @router.delete("/{key_id}", status_code=204, dependencies=[require(Verb.ACCOUNT_KEYS)])
     async def revoke_api_key_v1(key_id: str, actor: CurrentActor) -> None:
         """Revoke a key."""
-        await identity.revoke_api_key(actor, key_id)
+        await identity.delete_api_key(actor, key_id)
 
     return router
 
@@ -155,7 +126,7 @@ def _api_keys_v1(identity: Identity) -> APIRouter:
 def _portal(identity: Identity, settings: Settings) -> APIRouter:
     router = APIRouter(prefix="/api", tags=["portal"])
 
-    @router.get("/health", dependencies=[require(Verb.PUBLIC)])
+    @router.get("/health", dependencies=[require(Verb.PUBLIC, rate="none")])
     async def get_health() -> schemas.Health:
         """The portal answers."""
         return schemas.Health(status="ok", version=__version__)
@@ -184,8 +155,13 @@ def _me(user: User, actor: Actor) -> schemas.Me:
 
 
 def _row(key: ApiKey) -> dict[str, Any]:
-    names = ("id", "name", "role", "created_at", "expires_at", "last_used_at")
-    return {"prefix": f"{PREFIX}{key.lookup}", **{name: getattr(key, name) for name in names}}
+    names = ("id", "name", "created_at", "expires_at", "last_used_at")
+    return {
+        "prefix": shown_prefix(key),
+        "role": role_of_scopes(key.scopes),
+        "rate_limit_rpm": key.rate,
+        **{name: getattr(key, name) for name in names},
+    }
 
 
 def _created(new: NewKey) -> dict[str, Any]:

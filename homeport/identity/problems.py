@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from homeport.kit.problems import Conflict, NotFound, Problem
 
 
@@ -44,6 +46,75 @@ class TooManyAttempts(Problem):
     def __init__(self, retry_after: int) -> None:
         super().__init__(
             f"Too many failed sign-ins. Try again in {retry_after} seconds.", details={"retry_after": retry_after}
+        )
+
+
+class RateLimited(Problem):
+    """More requests in this minute than the caller may make. `headers` are the X-RateLimit ones."""
+
+    code = "rate_limited"
+    status = 429
+
+    def __init__(self, headers: Sequence[tuple[str, str]], retry_after: int) -> None:
+        unit = "second" if retry_after == 1 else "seconds"
+        super().__init__(
+            f"Rate limit exceeded, retry in {retry_after} {unit}.",
+            details={"retry_after": retry_after},
+            extra={"retry_after": retry_after, "retryAfter": retry_after},
+        )
+        self.headers = tuple(headers)
+
+
+class SecondFactorRequired(Problem):
+    """The password is right and the account has a second factor; `details["methods"]` says which there are."""
+
+    code = "2fa_required"
+    status = 401
+
+    def __init__(self, methods: Sequence[str] = ("totp",)) -> None:
+        super().__init__("2fa_required", details={"methods": list(methods)})
+
+
+class CertificateRequired(Problem):
+    """No client certificate, or one of another authority: the words of seed 000's door."""
+
+    code = "certificate_required"
+    status = 403
+
+    def __init__(self) -> None:
+        super().__init__(
+            "mTLS certificate required",
+            details={"hint": "Access to this port requires a valid client certificate."},
+        )
+
+
+class CertificateRevoked(Problem):
+    code = "certificate_revoked"
+    status = 403
+
+    def __init__(self) -> None:
+        super().__init__("Certificate has been revoked")
+
+
+class ScopeInsufficient(Problem):
+    """A machine's certificate where a person's is needed."""
+
+    code = "insufficient_certificate_scope"
+    status = 403
+
+    def __init__(self, current: str) -> None:
+        super().__init__("Insufficient certificate scope", details={"required": ["admin"], "current": current})
+
+
+class CapabilityInsufficient(Problem):
+    """A machine's certificate without the capability that the route asks for."""
+
+    code = "insufficient_certificate_capability"
+    status = 403
+
+    def __init__(self, required: str, granted: Sequence[str]) -> None:
+        super().__init__(
+            "Insufficient certificate capability", details={"required": required, "granted": list(granted)}
         )
 
 

@@ -72,20 +72,22 @@ class NewApiKey(BaseModel):
     model_config = ConfigDict(populate_by_name=True)
 
     name: Line
-    role: Role | None = None
+    role: str | None = Field(None, description="admin, deployer, operator or viewer.")
     expires_at: Annotated[
         AwareDatetime | None, Field(validation_alias=AliasChoices("expires_at", "expiresAt"), alias_priority=2)
     ] = None
     rate_limit_rpm: Annotated[
-        None, Field(validation_alias=AliasChoices("rate_limit_rpm", "rateLimitRpm"), alias_priority=2)
-    ] = None  # only null: a limit that nothing enforces must not look accepted
+        int | None,
+        Field(ge=1, le=1_000_000, validation_alias=AliasChoices("rate_limit_rpm", "rateLimitRpm"), alias_priority=2),
+    ] = None
 
 
 class ApiKeyRow(BaseModel):
     id: str
     name: str
     prefix: str
-    role: Role | None
+    role: str | None
+    rate_limit_rpm: int | None
     created_at: Timestamp
     expires_at: Timestamp | None
     last_used_at: Timestamp | None

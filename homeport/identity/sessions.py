@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 import jwt
 
-from homeport.identity import store
-from homeport.identity.access import Actor, Role
-from homeport.identity.cache import CredentialCache
+from homeport.identity import scopes, store
+from homeport.identity.access import EVERYTHING, Actor, Role
+from homeport.identity.cache import CredentialCache, LastUses
 from homeport.identity.models import Session, User
 from homeport.kit.clock import Clock
 from homeport.kit.ids import new_id
@@ -26,9 +28,10 @@ _LONGEST_TOKEN = 1024
 
 @dataclass(frozen=True)
 class SignIn:
-    """What a successful sign-in gives: the token is for the client only."""
+    """What a successful sign-in gives: `token` and `refresh_token` are for the client only."""
 
     token: str
+    refresh_token: str
     lasts: timedelta
     actor: Actor
     user: User
@@ -37,10 +40,19 @@ class SignIn:
 class Sessions:
     """Owns the table `sessions` and the key that signs tokens."""
 
-    def __init__(self, database: Database, clock: Clock, cache: CredentialCache, key_dir: Path, length: timedelta):
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        cache: CredentialCache,
+        uses: LastUses,
+        key_dir: Path,
+        length: timedelta,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._cache = cache
+        self._uses = uses
         self._key_file = key_dir / KEY_FILE
         self._keys: dict[str, bytes] = {}
         self._length = length
@@ -49,24 +61,69 @@ class Sessions:
         """Read or make the signing key. Raises KeyUnreadable."""
         self._keys = await asyncio.to_thread(load_keys, self._key_file)
 
-    async def begin(self, user: User, *, address: str | None, user_agent: str | None) -> SignIn:
-        """A new session, on disk before its token exists."""
+    async def begin(
+        self,
+        user: User,
+        *,
+        address: str | None,
+        user_agent: str | None,
+        method: str = "password",
+        name: str | None = None,
+        within: tuple[str, ...] | None = None,
+        lasts: timedelta | None = None,
+        oidc_sid: str | None = None,
+    ) -> SignIn:
+        """A new session, on disk before its token exists. `within` limits what it may do; `lasts` shortens it."""
         now = self._clock.now().replace(microsecond=0)
-        expires_at = now + self._length
+        length = min(lasts or self._length, self._length)
+        refresh = secrets.token_urlsafe(32)
         session = Session(
             id=new_id("ses"),
             user_id=user.id,
+            name=name,
+            method=method,
+            scopes=scopes.stored(within),
+            refresh_sha256=_digest(refresh),
+            oidc_sid=oidc_sid,
             created_at=now,
-            expires_at=expires_at,
+            expires_at=now + length,
+            last_used_at=None,
             address=address,
             user_agent=user_agent[:200] if user_agent else None,
         )
         async with self._database.write() as db:
             db.add(session)
-        claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": user.id, "jti": session.id, "iat": now, "exp": expires_at}
+            await store.note_login(db, user.id, now)
+        return self._sign_in(session, user, refresh, length)
+
+    async def refresh(self, refresh_token: str) -> SignIn | None:
+        """The same session, as long again, with tokens of its own; None for a token that is unknown or was used."""
+        now = self._clock.now().replace(microsecond=0)
+        refresh = secrets.token_urlsafe(32)
+        async with self._database.write() as db:
+            found = await store.find_session_to_refresh(db, _digest(refresh_token), now)
+            if found is None:
+                return None
+            session, user = found
+            length = min(session.expires_at - session.created_at, self._length)
+            session.expires_at = now + length
+            session.created_at = now
+            session.refresh_sha256 = _digest(refresh)
+        self._cache.forget(session.id)
+        return self._sign_in(session, user, refresh, length)
+
+    def _sign_in(self, session: Session, user: User, refresh: str, length: timedelta) -> SignIn:
+        claims = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "sub": user.id,
+            "jti": session.id,
+            "iat": session.created_at,
+            "exp": session.expires_at,
+        }
         key_id = next(iter(self._keys))
         token = jwt.encode(claims, self._keys[key_id], algorithm=_ALGORITHM, headers={"kid": key_id})
-        return SignIn(token, self._length, _actor(session, user), user)
+        return SignIn(token, refresh, length, _actor(session, user), user)
 
     async def find(self, token: str) -> Actor | None:
         """Who the token stands for; None when it is forged, expired or revoked. One query at most."""
@@ -81,8 +138,11 @@ class Sessions:
             if found is None:
                 return None
             known = self._cache.remember(session_id, _actor(*found), b"", generation)
-        expires_at = known.actor.expires_at
-        return known.actor if expires_at and expires_at > self._clock.now() else None
+        expires_at, now = known.actor.expires_at, self._clock.now()
+        if expires_at is None or expires_at <= now:
+            return None
+        self._uses.note(session_id, now)
+        return known.actor
 
     async def end(self, session_id: str) -> None:
         async with self._database.write() as db:
@@ -120,4 +180,11 @@ def _actor(session: Session, user: User) -> Actor:
         customer_id=user.customer_id,
         credential_id=session.id,
         expires_at=session.expires_at,
+        scopes=scopes.read(user.scopes),
+        within=scopes.read(session.scopes) or EVERYTHING,
+        number=user.number,
     )
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

@@ -165,6 +165,15 @@ class OpenSockets:
         for socket in [one for one in self._open if one.actor.credential_id == credential_id]:
             socket.end(CREDENTIAL_ENDED, "signed out")
 
+    def end_user(self, user_id: str) -> None:
+        """All of a person's, by whatever credential."""
+        for socket in [one for one in self._open if one.actor.id == user_id]:
+            socket.end(CREDENTIAL_ENDED, "signed out")
+
+    def count_of(self, actor: Actor) -> int:
+        """How many the same person (or machine) has open."""
+        return sum(one.actor.id == actor.id for one in self._open)
+
     def end_all(self) -> None:
         """At shutdown; clients come back and resume."""
         for socket in list(self._open):

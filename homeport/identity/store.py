@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, delete, func, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from homeport.identity.models import ApiKey, Customer, Onboarding, Plan, Session, User
+from homeport.identity.models import ApiKey, ClientCertificate, Counter, Customer, Onboarding, Plan, Session, User
 
 ONBOARDING_ROW = 1
+_ADMINISTRATOR = and_(User.role.in_(("admin", "superadmin")), User.customer_id.is_(None), User.banned_at.is_(None))
 
 
 async def find_user(db: AsyncSession, user_id: str) -> User | None:
@@ -25,13 +26,25 @@ async def find_user_by_login(db: AsyncSession, login: str) -> User | None:
     return next((user for user in users if user.username == login), users[0] if users else None)
 
 
-async def has_user_with_role(db: AsyncSession, role: str) -> bool:
-    return bool(await db.scalar(select(func.count()).select_from(User).where(User.role == role)))
+async def next_number(db: AsyncSession, name: str) -> int:
+    """The next integer id of `name` (a table); none is given twice, whatever was deleted."""
+    number: int | None = await db.scalar(
+        update(Counter).where(Counter.name == name).values(value=Counter.value + 1).returning(Counter.value)
+    )
+    if number is None:
+        db.add(Counter(name=name, value=1))
+        await db.flush()
+        return 1
+    return number
+
+
+async def has_administrator(db: AsyncSession) -> bool:
+    return (await db.scalar(select(User.id).where(_ADMINISTRATOR).limit(1))) is not None
 
 
 async def first_administrator(db: AsyncSession) -> User | None:
     """The administrator of the first start, or whoever has been one for the longest."""
-    rows = await db.scalars(select(User).where(User.role == "admin").order_by(User.created_at, User.id).limit(1))
+    rows = await db.scalars(select(User).where(_ADMINISTRATOR).order_by(User.created_at, User.id).limit(1))
     return rows.first()
 
 
@@ -45,19 +58,35 @@ async def find_session(db: AsyncSession, session_id: str, now: datetime) -> tupl
         await db.execute(
             select(Session, User)
             .join(User, User.id == Session.user_id)
-            .where(Session.id == session_id, Session.expires_at > now)
+            .where(Session.id == session_id, Session.expires_at > now, User.banned_at.is_(None))
         )
     ).first()
     return (row[0], row[1]) if row else None
+
+
+async def find_session_to_refresh(db: AsyncSession, sha256: bytes, now: datetime) -> tuple[Session, User] | None:
+    query = (
+        select(Session, User)
+        .join(User, User.id == Session.user_id)
+        .where(Session.refresh_sha256 == sha256, Session.expires_at > now, User.banned_at.is_(None))
+        .with_for_update(of=Session)
+    )
+    row = (await db.execute(query)).first()
+    return (row[0], row[1]) if row else None
+
+
+async def note_login(db: AsyncSession, user_id: str, now: datetime) -> None:
+    await db.execute(update(User).where(User.id == user_id).values(last_login_at=now))
 
 
 async def delete_session(db: AsyncSession, session_id: str) -> None:
     await db.execute(delete(Session).where(Session.id == session_id))
 
 
-async def delete_sessions_of(db: AsyncSession, user_id: str) -> Sequence[str]:
-    """Ends all of a user's sessions; their ids."""
-    return (await db.scalars(delete(Session).where(Session.user_id == user_id).returning(Session.id))).all()
+async def delete_sessions_of(db: AsyncSession, user_id: str, keep: str | None = None) -> Sequence[str]:
+    """Ends all of a user's sessions but `keep`; their ids."""
+    gone = delete(Session).where(Session.user_id == user_id, Session.id != (keep or "")).returning(Session.id)
+    return (await db.scalars(gone)).all()
 
 
 async def delete_expired_sessions(db: AsyncSession, now: datetime) -> None:
@@ -71,7 +100,12 @@ async def find_api_key(db: AsyncSession, lookup: str) -> tuple[ApiKey, User] | N
         .join(User, User.id == ApiKey.user_id)
         .outerjoin(Customer, Customer.id == User.customer_id)
         .outerjoin(Plan, Plan.id == Customer.plan_id)
-        .where(ApiKey.lookup == lookup, or_(Plan.id.is_(None), Plan.allow_api_access))
+        .where(
+            ApiKey.lookup == lookup,
+            ApiKey.revoked_at.is_(None),
+            User.banned_at.is_(None),
+            or_(Plan.id.is_(None), Plan.allow_api_access),
+        )
     )
     row = (await db.execute(query)).first()
     return (row[0], row[1]) if row else None
@@ -87,18 +121,52 @@ async def count_api_keys(db: AsyncSession, user_id: str) -> int:
     return await db.scalar(select(func.count()).select_from(ApiKey).where(ApiKey.user_id == user_id)) or 0
 
 
-async def delete_api_key(db: AsyncSession, key_id: str, user_id: str) -> bool:
-    """False when the user has no such key."""
-    result: CursorResult[Any] = await db.execute(  # type: ignore[assignment]  # a DELETE gives a cursor result
-        delete(ApiKey).where(ApiKey.id == key_id, ApiKey.user_id == user_id)
+def _own_key(ref: str, user_id: str) -> ColumnElement[bool]:
+    """By id, or by the integer id of seed 002."""
+    number = int(ref) if ref.isdecimal() and len(ref) < 10 else 0
+    return and_(ApiKey.user_id == user_id, or_(ApiKey.id == ref, ApiKey.number == number))
+
+
+async def delete_api_key(db: AsyncSession, ref: str, user_id: str) -> str | None:
+    """Its id; None when the user has no such key."""
+    return await db.scalar(delete(ApiKey).where(_own_key(ref, user_id)).returning(ApiKey.id))
+
+
+async def revoke_api_key(db: AsyncSession, ref: str, user_id: str, now: datetime) -> str | None:
+    """Its id; None when the user has no such key. A key that was revoked before keeps its time."""
+    return await db.scalar(
+        update(ApiKey)
+        .where(_own_key(ref, user_id))
+        .values(revoked_at=func.coalesce(ApiKey.revoked_at, now))
+        .returning(ApiKey.id)
     )
-    return result.rowcount == 1
+
+
+async def revoke_keys_of(db: AsyncSession, user_id: str, now: datetime, keep: str | None = None) -> Sequence[str]:
+    """All of a user's keys but the shell's own and `keep`; their ids."""
+    query = (
+        update(ApiKey)
+        .where(
+            ApiKey.user_id == user_id, ApiKey.revoked_at.is_(None), ApiKey.style != "machine", ApiKey.id != (keep or "")
+        )
+        .values(revoked_at=now)
+        .returning(ApiKey.id)
+    )
+    return (await db.scalars(query)).all()
+
+
+async def has_key_named(db: AsyncSession, user_id: str, name: str) -> bool:
+    return (
+        await db.scalar(select(ApiKey.id).where(ApiKey.user_id == user_id, ApiKey.name == name).limit(1))
+    ) is not None
 
 
 async def note_use(db: AsyncSession, used: Mapping[str, datetime]) -> None:
-    """Write when each key (id) was last used."""
-    for key_id, at in used.items():
-        await db.execute(update(ApiKey).where(ApiKey.id == key_id).values(last_used_at=at))
+    """Write when each credential (id of a session, key or certificate) was last used."""
+    tables: dict[str, Any] = {"ses": Session, "key": ApiKey, "crt": ClientCertificate}
+    for credential_id, at in used.items():
+        table = tables[credential_id.partition("_")[0]]
+        await db.execute(update(table).where(table.id == credential_id).values(last_used_at=at))
 
 
 async def existing_credentials(db: AsyncSession, ids: Iterable[str], now: datetime) -> set[str]:
@@ -106,9 +174,20 @@ async def existing_credentials(db: AsyncSession, ids: Iterable[str], now: dateti
     wanted = list(ids)
     sessions = await db.scalars(select(Session.id).where(Session.id.in_(wanted), Session.expires_at > now))
     keys = await db.scalars(
-        select(ApiKey.id).where(ApiKey.id.in_(wanted), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > now))
+        select(ApiKey.id).where(
+            ApiKey.id.in_(wanted),
+            ApiKey.revoked_at.is_(None),
+            or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > now),
+        )
     )
-    return {*sessions, *keys}
+    certificates = await db.scalars(
+        select(ClientCertificate.id).where(
+            ClientCertificate.id.in_(wanted),
+            ClientCertificate.revoked_at.is_(None),
+            ClientCertificate.expires_at > now,
+        )
+    )
+    return {*sessions, *keys, *certificates}
 
 
 async def onboarding_status(db: AsyncSession) -> str | None:

@@ -76,9 +76,23 @@ class Sealer:
     """AES-256-GCM. The token names its key; the context (whose value, which one) is bound to it but not stored."""
 
     def __init__(self, key_dir: Path) -> None:
-        """Reads or makes `key_dir/seal.key`; blocks for that, so call it before the event loop has other work."""
-        self._keys = {key_id: AESGCM(key) for key_id, key in load_keys(key_dir / KEY_FILE).items()}
-        self._current = next(iter(self._keys))
+        """Touches nothing yet: `key_dir/seal.key` is read, or made, by `load` or at the first use."""
+        self._file = key_dir / KEY_FILE
+        self._ring: dict[str, AESGCM] = {}
+
+    def load(self) -> None:
+        """Read the keys, or make the first one; blocks for that. Raises KeyUnreadable."""
+        self._ring = {key_id: AESGCM(key) for key_id, key in load_keys(self._file).items()}
+
+    @property
+    def _keys(self) -> dict[str, AESGCM]:
+        if not self._ring:
+            self.load()
+        return self._ring
+
+    @property
+    def _current(self) -> str:
+        return next(iter(self._keys))
 
     def seal(self, value: bytes | str, context: str) -> str:
         """A token of letters, digits, dots, `-` and `_`: `hs1.<key id>.<nonce and ciphertext>`."""

@@ -7,7 +7,7 @@ from typing import Literal
 from fastapi import APIRouter, Response
 
 from homeport.identity import Actor, Verb
-from homeport.identity.http import CurrentActor, require
+from homeport.identity.guard import CurrentActor, require
 from homeport.services import schemas
 from homeport.services.http import answers, reply
 from homeport.services.parts import Services

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from homeport.identity import Actor, Role, customer_name
+from homeport.identity import Actor, customer_name
 from homeport.kit.bus import Bus
 from homeport.kit.changes import Change
 from homeport.kit.clock import Clock, rfc3339
@@ -115,7 +115,7 @@ class Catalogue:
             "description": None,
         }
         if service.kind == "endpoint":
-            return endpoint_row(row, service, with_host=actor is not None and actor.role is Role.ADMIN)
+            return endpoint_row(row, service, with_host=actor is not None and actor.role.is_admin)
         return row
 
     def publish(self, service: ServiceRow, action: Any = "changed") -> None:

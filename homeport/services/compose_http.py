@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from homeport.identity import Verb
-from homeport.identity.http import require
+from homeport.identity.guard import require
 from homeport.services import compose
 from homeport.services.http import answers, reply
 from homeport.settings import Settings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from homeport.identity.http import CurrentActor
+from homeport.identity.guard import CurrentActor
 from homeport.services import schemas
 from homeport.services.http import DEPLOY, READ, answers, reply
 from homeport.services.parts import Services

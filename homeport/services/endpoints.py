@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy.exc import IntegrityError
 
-from homeport.identity import Actor, Role
+from homeport.identity import Actor
 from homeport.identity.problems import Forbidden
 from homeport.kit.bus import Bus
 from homeport.kit.changes import Change
@@ -134,7 +134,7 @@ class Endpoints:
         except TimeoutError:
             healthy, message = False, f"no answer within {HEALTH_SECONDS:g} s"
         except Problem as problem:  # names the address: not for everybody
-            healthy, message = False, problem.message if actor.role is Role.ADMIN else "it may not be reached from here"
+            healthy, message = False, problem.message if actor.role.is_admin else "it may not be reached from here"
         except (OSError, ValueError, asyncio.IncompleteReadError):
             healthy, message = False, "it does not answer"
         except _Unwell as unwell:
@@ -192,7 +192,7 @@ def report(name: str, status: str, message: str, latency: float | None) -> dict[
 
 
 def _administrator(actor: Actor) -> None:
-    if actor.role is not Role.ADMIN or actor.customer_id is not None:
+    if not actor.role.is_admin or actor.customer_id is not None:
         raise Forbidden("Only administrators of the portal add or change endpoints.")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from homeport.identity import Verb
-from homeport.identity.http import CurrentActor, require
+from homeport.identity.guard import CurrentActor, require
 from homeport.services.endpoint_schemas import HealthReportOut
 from homeport.services.endpoints import report
 from homeport.services.parts import Services

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Body, Header, Query, Request, Response
 from pydantic import Discriminator, Tag
 
 from homeport.identity import Verb, allowed
-from homeport.identity.http import CurrentActor, require
+from homeport.identity.guard import CurrentActor, require
 from homeport.identity.problems import Forbidden
 from homeport.kit.clock import rfc3339
 from homeport.kit.parameters import MAX_PER_PAGE, PER_PAGE, one_of, whole_number

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, case, delete, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from homeport.identity import Actor, Role
+from homeport.identity import Actor
 from homeport.services.models import (
     DomainRow,
     EventRow,
@@ -54,7 +54,7 @@ def visible(actor: Actor, column: Any) -> ColumnElement[bool]:
 
 def _listed(actor: Actor) -> ColumnElement[bool]:
     there = and_(visible(actor, ServiceRow.customer_id), ServiceRow.deleting.is_(False))
-    if actor.role is Role.ADMIN and actor.customer_id is None:
+    if actor.role.is_admin and actor.customer_id is None:
         return there
     shown = and_(ServiceRow.status == "running", ServiceRow.desired == "running")
     return and_(there, or_(ServiceRow.kind != "endpoint", shown))  # switched off, or for other scopes

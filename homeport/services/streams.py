@@ -8,7 +8,7 @@ import orjson
 from fastapi import APIRouter, Response, WebSocket
 
 from homeport.identity import Identity, Verb
-from homeport.identity.http import CurrentActor, require
+from homeport.identity.guard import CurrentActor, require
 from homeport.identity.sockets import POLICY, Socket
 from homeport.kit.clock import parse_rfc3339
 from homeport.kit.parameters import whole_number

@@ -2,6 +2,7 @@
 
 from homeport.storage.database import Database
 from homeport.storage.durable import Durable, Step, Workflow
+from homeport.storage.options import Options
 from homeport.storage.tables import Base, Instant, Json
 
-__all__ = ["Base", "Database", "Durable", "Instant", "Json", "Step", "Workflow"]
+__all__ = ["Base", "Database", "Durable", "Instant", "Json", "Options", "Step", "Workflow"]

@@ -3,46 +3,56 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 from fastapi import APIRouter, FastAPI
 
-from homeport.identity import Identity, Role, customers_http
+from homeport.identity import Identity, Role, customers_http, store
 from homeport.identity import http as identity_http
 from homeport.identity.credentials import Passwords
 from homeport.identity.models import User
 from homeport.kit.bus import Bus
 from homeport.kit.ids import new_id
+from homeport.kit.sealing import Sealer
 from homeport.services.quota import holdings
 from homeport.settings import Settings
-from homeport.storage import Database
+from homeport.storage import Database, Options
 from homeport.testing.clock import ManualClock
 from homeport.web import LiveFeed, Place, PortalServer, about, create_app, live
 
 BASE_URL = "https://localhost:8443"
+# A test asks more often than a person; those of the limits set their own.
+NO_LIMITS = {"rate_limit_api": 0, "rate_limit_pages": 0, "rate_limit_auth": 0, "sockets_per_user": 0}
 
 
 class Door:
     """Built by `open_door`; `admin` and `viewer` give clients that are signed in by bearer token."""
 
     def __init__(
-        self, database: Database, folder: Path, routers: Callable[[Identity], Sequence[APIRouter]], ui: Path | None
+        self,
+        database: Database,
+        folder: Path,
+        routers: Callable[[Identity], Sequence[APIRouter]],
+        ui: Path | None,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         self.database = database
         self.clock = ManualClock()
         self.bus = Bus()
-        self.settings = Settings(data_dir=folder)
+        self.settings = Settings(data_dir=folder, **{**NO_LIMITS, **(settings or {})})
+        self.options = Options(database)
         self.identity = Identity(
             database,
             self.clock,
             self.bus,
-            key_dir=folder / "keys",
+            self.settings,
+            Sealer(folder / "keys"),
+            self.options,
             base_url=lambda: BASE_URL,
-            session_length=timedelta(hours=self.settings.session_hours),
             holdings=holdings,
         )
         self.feed = LiveFeed(self.bus)
@@ -67,7 +77,9 @@ class Door:
         transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
         return httpx.AsyncClient(transport=transport, base_url=BASE_URL, headers=headers)
 
-    async def add_user(self, username: str, role: Role, customer_id: str | None = None) -> str:
+    async def add_user(
+        self, username: str, role: Role, customer_id: str | None = None, scopes: str | None = None
+    ) -> str:
         """A user whose password is the user name; the token of a session."""
         now = self.clock.now()
         user = User(
@@ -76,12 +88,14 @@ class Door:
             email=f"{username}@example.org",
             name=username.title(),
             role=role,
+            scopes=scopes,
             customer_id=customer_id,
             password_hash=await Passwords().hash(username),
             created_at=now,
             updated_at=now,
         )
         async with self.database.write() as db:
+            user.number = await store.next_number(db, "users")
             db.add(user)
         return await self.sign_in(username, username)
 
@@ -112,9 +126,10 @@ async def open_door(
     *,
     ui: Path | None = None,
     administrator: bool = True,
+    settings: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[Door]:
     """A door that is open: keys made, and the administrator too unless set-up is to be incomplete."""
-    door = Door(database, folder, routers, ui)
+    door = Door(database, folder, routers, ui, settings)
     await door.identity.open()
     if administrator:
         door.password = await door.identity.ensure_administrator() or ""

@@ -39,6 +39,8 @@ class PortalProcess:
             "app_port_first": first_port,
             "app_port_last": first_port + 199,
             "docker_host": "",  # an engine is a test's own affair
+            "certificate_port": 0,
+            **dict.fromkeys(("rate_limit_api", "rate_limit_pages", "rate_limit_auth", "sockets_per_user"), 0),
             **(settings or {}),
         }
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("HOMEPORT_")}

@@ -10,7 +10,7 @@ from starlette.responses import FileResponse
 
 from homeport import __version__
 from homeport.identity import Verb
-from homeport.identity.http import require
+from homeport.identity.guard import require
 from homeport.kit.problems import NotFound
 
 

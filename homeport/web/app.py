@@ -16,6 +16,7 @@ from homeport.web import docs, errors
 from homeport.web.assets import Assets, find_ui
 from homeport.web.permissions import check_all_declared
 from homeport.web.shell import Shell
+from homeport.web.trail import Trail
 
 STREAMED_UPLOADS = frozenset({"/api/uploads"})
 _GZIP_FROM_BYTES = 1024
@@ -61,6 +62,7 @@ def create_app(
         exclude_content_types=_NEVER_GZIPPED,
     )
     app.add_middleware(Shell, base_url=base_url, unbounded=streamed_uploads)
+    app.add_middleware(Trail, identity=identity)
     return app
 
 

@@ -11,7 +11,7 @@ from fastapi.routing import iter_route_contexts
 from starlette.responses import HTMLResponse, Response
 
 from homeport.identity import COOKIE, Verb
-from homeport.identity.http import require
+from homeport.identity.guard import require
 from homeport.web.permissions import verb_of
 
 _SWAGGER = """<!doctype html>

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from homeport.identity.http import guards_of
+from homeport.identity.guard import guards_of
 from homeport.kit.problems import InvalidParameter, MalformedBody, NotFound, Problem, TooLarge, ValidationFailed
 from homeport.kit.responses import JsonResponse
 
@@ -49,7 +49,7 @@ def problem_body(problem: Problem) -> dict[str, Any]:
 
 def problem_response(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
     """The body with its headers: Retry-After from `details`, WWW-Authenticate with a 401 (RFC 9110 11.6.1)."""
-    more = dict(headers or {})
+    more = {**dict(getattr(problem, "headers", ())), **(headers or {})}
     if problem.details and "retry_after" in problem.details:
         more["retry-after"] = str(problem.details["retry_after"])
     if problem.status == 401:

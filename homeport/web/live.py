@@ -12,7 +12,7 @@ import structlog
 from fastapi import APIRouter, WebSocket
 
 from homeport.identity import Actor, Identity, Verb, allowed
-from homeport.identity.http import CurrentActor, require
+from homeport.identity.guard import CurrentActor, require
 from homeport.identity.sockets import TRY_AGAIN_LATER, Socket
 from homeport.kit.bus import Bus
 from homeport.kit.changes import Change

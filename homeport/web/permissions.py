@@ -8,7 +8,7 @@ from fastapi.routing import RouteContext, iter_route_contexts
 from starlette.routing import BaseRoute
 
 from homeport.identity import Verb
-from homeport.identity.http import guards_of
+from homeport.identity.guard import guards_of
 from homeport.identity.problems import PermissionUndeclared
 
 

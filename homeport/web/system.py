@@ -12,7 +12,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from homeport.identity import Verb
-from homeport.identity.http import require
+from homeport.identity.guard import require
 from homeport.kit.clock import Clock
 
 if TYPE_CHECKING:

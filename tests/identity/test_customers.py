@@ -162,7 +162,7 @@ async def test_usage_of_a_customer_without_services_is_nothing_of_its_limits(adm
 
 
 async def test_a_viewer_sees_no_customers(door: Door) -> None:
-    async with door.client(await door.add_user("ann", Role.VIEWER)) as client:
+    async with door.client(await door.add_user("ann", Role.USER)) as client:
         for path in ("/api/customers", "/api/plans"):
             error(await client.get(path), 403, "forbidden")
 
@@ -200,7 +200,7 @@ async def test_a_user_who_is_given_to_a_customer_is_bound_from_the_next_request_
 
 async def test_a_user_has_one_customer_and_nobody_gives_themselves_away(admin: httpx.AsyncClient, door: Door) -> None:
     first, second = await customer(admin, "First"), await customer(admin, "Second")
-    await door.add_user("ann", Role.VIEWER, first)
+    await door.add_user("ann", Role.USER, first)
     error(await admin.put(f"/api/customers/{second}/users/ann"), 409, "conflict")
     error(await admin.put(f"/api/customers/{second}/users/admin"), 409, "conflict")
     error(await admin.put(f"/api/customers/{second}/users/nobody"), 404, "user_not_found")
@@ -210,14 +210,14 @@ async def test_a_customer_with_users_stays_for_without_it_they_would_see_everyth
     door: Door, admin: httpx.AsyncClient
 ) -> None:
     customer_id = await customer(admin)
-    await door.add_user("ann", Role.VIEWER, customer_id)
+    await door.add_user("ann", Role.USER, customer_id)
     told = error(await admin.delete(f"/api/customers/{customer_id}"), 409, "customer_in_use")
     assert told["details"] == {"services": 0, "users": 1}
 
 
 async def test_a_plan_without_api_access_makes_no_key_and_takes_none(door: Door, admin: httpx.AsyncClient) -> None:
     customer_id = await customer(admin, plan="Pro")
-    async with door.client(await door.add_user("ann", Role.VIEWER, customer_id)) as ann:
+    async with door.client(await door.add_user("ann", Role.USER, customer_id)) as ann:
         key = (await ann.post("/api/auth/api-keys", json={"name": "ci"})).json()["key"]
         async with door.client(key) as program:
             assert (await program.get("/api/auth/me")).status_code == 200

@@ -28,6 +28,8 @@ from homeport.kit.problems import ValidationFailed
 from homeport.storage import Database
 from homeport.testing.door import Door, open_door
 
+READING = ("services:read",)
+
 
 def connection(token: str) -> HTTPConnection:
     headers = [(b"authorization", f"Bearer {token}".encode())]
@@ -36,7 +38,7 @@ def connection(token: str) -> HTTPConnection:
 
 async def who(door: Door, token: str) -> Actor | None:
     try:
-        return await door.identity.authenticate(connection(token))
+        return (await door.identity.authenticate(connection(token)))[0]
     except Unauthenticated:
         return None
 
@@ -50,17 +52,17 @@ async def test_the_administrator_is_made_once_and_the_password_kept_only_as_a_ha
         assert await door.identity.ensure_administrator() is None
         async with database.read() as db:
             admin = (await db.scalars(select(User))).one()
-        assert (admin.username, admin.role) == ("admin", "admin")
+        assert (admin.username, admin.role, admin.number) == ("admin", "superadmin", 1)
         assert admin.password_hash.startswith("$argon2id$")
         assert not [row for row in vars(admin).values() if row in passwords and row]
 
 
 async def test_signing_in_gives_a_session_by_name_in_any_case_or_by_address(door: Door) -> None:
-    await door.add_user("ann", Role.VIEWER)
+    await door.add_user("ann", Role.USER)
     for login in ("ann", "ANN ", "Ann@Example.org"):
         actor = await who(door, await door.sign_in(login, "ann"))
         assert actor is not None
-        assert (actor.kind, actor.name, actor.role) == ("user", "ann", Role.VIEWER)
+        assert (actor.kind, actor.name, actor.role) == ("user", "ann", Role.USER)
 
 
 @pytest.mark.parametrize(
@@ -164,10 +166,10 @@ async def admin(door: Door) -> Actor:
 
 
 async def test_a_key_is_recognised_and_only_the_hash_of_its_secret_is_kept(door: Door, database: Database) -> None:
-    new = await door.identity.api_keys.create(await admin(door), "ci", None, None)
+    new = await door.identity.api_keys.create(await admin(door), "ci")
     actor = await who(door, new.secret)
     assert actor is not None
-    assert (actor.kind, actor.credential_id, actor.role) == ("key", new.key.id, Role.ADMIN)
+    assert (actor.kind, actor.credential_id, actor.role) == ("key", new.key.id, Role.SUPERADMIN)
     async with database.read() as db:
         stored = (await db.scalars(select(ApiKey))).one()
     secret = new.secret.rpartition("_")[2]
@@ -176,7 +178,7 @@ async def test_a_key_is_recognised_and_only_the_hash_of_its_secret_is_kept(door:
 
 
 async def test_a_key_with_another_secret_is_refused_before_and_after_it_was_used(door: Door) -> None:
-    new = await door.identity.api_keys.create(await admin(door), "ci", None, None)
+    new = await door.identity.api_keys.create(await admin(door), "ci")
     forged = new.secret[:-1] + ("a" if new.secret[-1] != "a" else "b")
     assert await who(door, forged) is None
     assert await who(door, new.secret)
@@ -187,27 +189,29 @@ async def test_a_key_with_another_secret_is_refused_before_and_after_it_was_used
 
 async def test_a_key_expires(door: Door) -> None:
     until = door.clock.now() + timedelta(hours=1)
-    new = await door.identity.api_keys.create(await admin(door), "ci", until, None)
+    new = await door.identity.api_keys.create(await admin(door), "ci", expires_at=until)
     assert await who(door, new.secret)
     door.clock.advance(3600)
     assert await who(door, new.secret) is None
     with pytest.raises(ValidationFailed):
-        await door.identity.api_keys.create(await admin(door), "late", until, None)
+        await door.identity.api_keys.create(await admin(door), "late", expires_at=until)
 
 
 async def test_a_revoked_key_is_refused_at_once(door: Door) -> None:
     owner = await admin(door)
-    new = await door.identity.api_keys.create(owner, "ci", None, None)
+    new = await door.identity.api_keys.create(owner, "ci")
     assert await who(door, new.secret)
     await door.identity.revoke_api_key(owner, new.key.id)
     assert await who(door, new.secret) is None
+    assert [key.revoked_at for key in await door.identity.api_keys.list_for(owner.id)] == [door.clock.now()]
+    await door.identity.delete_api_key(owner, new.key.id)
     with pytest.raises(ApiKeyNotFound):
         await door.identity.revoke_api_key(owner, new.key.id)
 
 
 async def test_nobody_revokes_another_users_key(door: Door) -> None:
-    new = await door.identity.api_keys.create(await admin(door), "ci", None, None)
-    ann = await who(door, await door.add_user("ann", Role.VIEWER))
+    new = await door.identity.api_keys.create(await admin(door), "ci")
+    ann = await who(door, await door.add_user("ann", Role.USER))
     assert ann is not None
     with pytest.raises(ApiKeyNotFound):
         await door.identity.revoke_api_key(ann, new.key.id)
@@ -215,26 +219,26 @@ async def test_nobody_revokes_another_users_key(door: Door) -> None:
 
 
 async def test_a_key_exceeds_neither_its_user_nor_the_key_that_made_it(door: Door) -> None:
-    ann = await who(door, await door.add_user("ann", Role.VIEWER))
+    ann = await who(door, await door.add_user("ann", Role.USER))
     assert ann is not None
     with pytest.raises(ValidationFailed):
-        await door.identity.api_keys.create(ann, "more", None, Role.ADMIN)
+        await door.identity.api_keys.create(ann, "more", within=("services:write",))
     until = door.clock.now() + timedelta(hours=1)
-    lesser = await door.identity.api_keys.create(await admin(door), "lesser", until, Role.VIEWER)
+    lesser = await door.identity.api_keys.create(await admin(door), "lesser", expires_at=until, within=READING)
     key = await who(door, lesser.secret)
     assert key is not None
-    assert key.role is Role.VIEWER
-    child = await door.identity.api_keys.create(key, "child", None, None)
+    assert key.within == READING
+    child = await door.identity.api_keys.create(key, "child")
     made = await who(door, child.secret)
     assert made is not None
-    assert (made.role, made.expires_at) == (Role.VIEWER, until)
+    assert (made.within, made.expires_at) == (READING, until)
     with pytest.raises(ValidationFailed):
-        await door.identity.api_keys.create(key, "more", None, Role.ADMIN)
+        await door.identity.api_keys.create(key, "more", within=("services:write",))
 
 
 async def test_the_last_use_is_listed_at_once_and_written_later(door: Door, database: Database) -> None:
     owner = await admin(door)
-    new = await door.identity.api_keys.create(owner, "ci", None, None)
+    new = await door.identity.api_keys.create(owner, "ci")
     door.clock.advance(30)
     assert await who(door, new.secret)
     used_at = door.clock.now()
@@ -245,13 +249,13 @@ async def test_the_last_use_is_listed_at_once_and_written_later(door: Door, data
 
     assert await stored() is None
     assert (await door.identity.api_keys.list_for(owner.id))[0].last_used_at == used_at
-    await door.identity.api_keys.write_last_uses()
+    await door.identity.close()
     assert await stored() == used_at
 
 
 async def test_upkeep_writes_last_uses_and_removes_sessions_that_expired(door: Door, database: Database) -> None:
     owner = await admin(door)
-    new = await door.identity.api_keys.create(owner, "ci", None, None)
+    new = await door.identity.api_keys.create(owner, "ci")
     assert await who(door, new.secret)
     door.clock.advance(timedelta(hours=door.settings.session_hours).total_seconds())
     upkeep = asyncio.create_task(door.identity.run(), name="upkeep")  # the manual clock never really sleeps

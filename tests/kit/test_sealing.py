@@ -90,4 +90,4 @@ def test_processes_that_start_together_end_with_one_key(tmp_path: Path) -> None:
 def test_a_spoilt_key_file_is_a_clear_problem(tmp_path: Path, content: str) -> None:
     (tmp_path / KEY_FILE).write_text(content)
     with pytest.raises(KeyUnreadable, match="backup"):
-        Sealer(tmp_path)
+        Sealer(tmp_path).load()

@@ -100,6 +100,6 @@ async def test_half_of_a_character_is_told_in_words(admin: httpx.AsyncClient) ->
 
 
 async def test_who_may_not_deploy_may_not_check_either(door: Door) -> None:
-    async with door.client(await door.add_user("ann", Role.VIEWER)) as ann:
+    async with door.client(await door.add_user("ann", Role.USER)) as ann:
         answer = await ann.post("/api/compose/check", json={"compose": DOCUMENT})
     assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")

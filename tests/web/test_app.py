@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
 from homeport.identity import Identity, Role, Verb
-from homeport.identity.http import CurrentActor, require
+from homeport.identity.guard import CurrentActor, require
 from homeport.identity.problems import PermissionUndeclared
 from homeport.kit.problems import Conflict, NotFound
 from homeport.storage import Database
@@ -113,12 +113,12 @@ async def test_every_route_but_the_public_ones_refuses_a_stranger(house: Door) -
 
 
 async def test_a_viewer_is_refused_what_changes_something_before_the_body_is_judged(house: Door) -> None:
-    async with house.client(await house.add_user("ann", Role.VIEWER)) as viewer:
+    async with house.client(await house.add_user("ann", Role.USER)) as viewer:
         assert (await viewer.get("/api/things")).json()["by"] == "ann"
         for path in ("/api/things", "/api/things/a/touch", "/api/things/break", "/api/uploads"):
             answer = await viewer.post(path, content=b"{", headers={"content-type": "application/json"})
             assert shape(answer) == (403, "forbidden"), path
-            assert answer.json()["details"]["role"] == "viewer"
+            assert answer.json()["details"]["role"] == "user"
 
 
 async def test_management_waits_for_set_up_and_says_so_as_the_host_door_does(
@@ -275,7 +275,7 @@ async def test_the_portal_says_where_it_is(admin: httpx.AsyncClient) -> None:
 
 
 async def test_requests_side_by_side_keep_their_actors_apart(house: Door) -> None:
-    tokens = {name: await house.add_user(name, Role.VIEWER) for name in ("ann", "bob", "cy")}
+    tokens = {name: await house.add_user(name, Role.USER) for name in ("ann", "bob", "cy")}
 
     async def name_of(token: str) -> str:
         async with house.client(token) as client:

@@ -18,7 +18,7 @@ from websockets.typing import Origin
 
 from homeport.identity import COOKIE, Identity, Role, Verb
 from homeport.identity import sockets as identity_sockets
-from homeport.identity.http import CurrentActor, require
+from homeport.identity.guard import CurrentActor, require
 from homeport.kit.bus import Bus
 from homeport.kit.changes import Change
 from homeport.kit.problems import Conflict
@@ -125,7 +125,7 @@ async def test_an_unknown_cursor_starts_afresh(house: Door, address: str, cursor
 
 
 async def test_a_tab_is_told_only_what_its_user_may_see(house: Door, address: str) -> None:
-    token = await house.add_user("ann", Role.VIEWER, "cust_1")
+    token = await house.add_user("ann", Role.USER, "cust_1")
     async with open_socket(address, "/api/live", token) as socket:
         await message(socket)
         house.bus.publish(change(1, customer_id="cust_2"))
@@ -208,7 +208,7 @@ async def test_what_goes_wrong_before_the_upgrade_is_json_as_well(
 
 async def test_a_viewer_is_refused_a_socket_that_needs_more(house: Door, address: str) -> None:
     with pytest.raises(InvalidStatus) as refused:
-        async with open_socket(address, "/api/jobs/wait/stream", await house.add_user("ann", Role.VIEWER)):
+        async with open_socket(address, "/api/jobs/wait/stream", await house.add_user("ann", Role.USER)):
             pass
     assert json.loads(refused.value.response.body or b"")["code"] == "forbidden"
 
@@ -226,12 +226,13 @@ async def test_a_cookie_opens_a_socket_for_our_own_page_only(house: Door, addres
         assert (await message(socket))["type"] == "hello"
 
 
-async def test_a_token_in_the_address_opens_a_socket_and_nothing_else(house: Door, address: str) -> None:
+async def test_a_token_in_the_address_opens_a_socket_and_reads_but_changes_nothing(house: Door, address: str) -> None:
     token = await house.admin_token()
     async with connect(f"ws://{address}/api/live?token={token}") as socket:
         assert (await message(socket))["type"] == "hello"
     async with house.client() as client:
-        assert (await client.get(f"/api/auth/me?token={token}")).status_code == 401
+        assert (await client.get(f"/api/auth/me?token={token}")).status_code == 200  # seed 002
+        assert (await client.post(f"/api/auth/logout?token={token}")).status_code == 401
 
 
 async def test_signing_out_and_revoking_a_key_close_their_sockets_within_a_second(house: Door, address: str) -> None:
