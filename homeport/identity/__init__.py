@@ -28,7 +28,14 @@ from homeport.identity.models import User
 from homeport.identity.onboarding import OnboardingGate, OnboardingStatus
 from homeport.identity.origin import SAFE_METHODS, is_own_origin, needs_origin
 from homeport.identity.plans import CustomerPlan, Plans, plan_of
-from homeport.identity.problems import InvalidCredentials, OriginRefused, Unauthenticated, UserNotFound
+from homeport.identity.problems import (
+    AccountBanned,
+    InvalidCredentials,
+    OriginRefused,
+    SecondFactorRequired,
+    Unauthenticated,
+    UserNotFound,
+)
 from homeport.identity.rate_limits import MemoryWindows, RateLimits, RedisWindows, Windows
 from homeport.identity.sessions import Sessions, SignIn
 from homeport.identity.sockets import OpenSockets, Socket
@@ -197,21 +204,60 @@ class Identity:
             self.ended(session_id, user.id)
         return password
 
-    async def sign_in(self, login: str, password: str, *, address: str, user_agent: str | None = None) -> SignIn:
-        """A session for a user name or e-mail address. Raises InvalidCredentials or TooManyAttempts."""
+    async def sign_in(
+        self,
+        login: str,
+        password: str,
+        *,
+        address: str,
+        user_agent: str | None = None,
+        totp_code: str | None = None,
+        name: str | None = None,
+        within: tuple[str, ...] | None = None,
+        lasts: timedelta | None = None,
+    ) -> SignIn:
+        """A session for a user name or e-mail address; `name`, `within` and `lasts` are those of Sessions.begin.
+
+        Raises InvalidCredentials, TooManyAttempts, SecondFactorRequired, AccountBanned.
+        """
         login = login.strip().lower()
-        with self._throttle.attempt(login, address):
-            async with self._database.read() as db:
-                user = await store.find_user_by_login(db, login)
-            if not await self._passwords.verify(password, user.password_hash if user else None) or user is None:
-                self._throttle.failed(login, address)
-                raise InvalidCredentials("The name or the password is wrong.")
-        self._throttle.succeeded(login, address)
+        user = await self.check_password(login, password, address=address, totp_code=totp_code)
+        if user.banned_at is not None:
+            raise AccountBanned(user.ban_reason)
         if self._passwords.is_outdated(user.password_hash):
             hashed = await self._passwords.hash(password)
             async with self._database.write() as db:
                 await store.set_password(db, user.id, hashed, self._clock.now())
-        return await self.sessions.begin(user, address=address, user_agent=user_agent)
+        return await self.sessions.begin(
+            user, address=address, user_agent=user_agent, name=name, within=within, lasts=lasts
+        )
+
+    async def check_password(
+        self, login: str, password: str, *, address: str, totp_code: str | None = None, again: bool = False
+    ) -> User:
+        """Whose name (lower case) and password these are: every path that takes a password comes through here.
+
+        `again`: the person is signed in already and only repeats the password; no second factor is asked for.
+        Raises InvalidCredentials, TooManyAttempts, SecondFactorRequired.
+        """
+        with self._throttle.attempt(login, address):
+            async with self._database.read() as db:
+                user = await store.find_user_by_login(db, login)
+            try:
+                if not await self._passwords.verify(password, user.password_hash if user else None) or user is None:
+                    raise InvalidCredentials("The name or the password is wrong.")
+                if not again:
+                    await self._check_second_factor(user, totp_code)
+            except InvalidCredentials:
+                self._throttle.failed(login, address)
+                raise
+        self._throttle.succeeded(login, address)
+        return user
+
+    async def _check_second_factor(self, user: User, totp_code: str | None) -> None:
+        """Raises SecondFactorRequired without a code where one is needed, InvalidCredentials for a wrong one."""
+        if user.totp_enabled_at is not None and not totp_code:
+            raise SecondFactorRequired
 
     async def sign_out(self, actor: Actor) -> None:
         """End the session in use; nothing for an API key."""

@@ -36,14 +36,14 @@ class Passwords:
             return await asyncio.to_thread(self._hasher.hash, password)
 
     async def verify(self, password: str, stored: str | None) -> bool:
-        """Whether `password` has the hash `stored`; None means that there is no such account."""
+        """Whether `password` has the hash `stored`; None: there is no such account, empty: it has no password."""
         if len(password) > LONGEST:
             return False
-        if stored is None and self._decoy is None:
+        if not stored and self._decoy is None:
             self._decoy = await self.hash(secrets.token_urlsafe())
         async with self._slots:
             matches = await asyncio.to_thread(self._matches, password, stored or self._decoy or "")
-        return matches and stored is not None
+        return matches and bool(stored)
 
     def is_outdated(self, stored: str) -> bool:
         """Whether the hash was made with other costs than today's."""

@@ -23,6 +23,16 @@ class InvalidCredentials(Problem):
     status = 401
 
 
+class AccountBanned(Problem):
+    """The password is right, and an administrator has banned the account."""
+
+    code = "account_banned"
+    status = 403
+
+    def __init__(self, reason: str | None) -> None:
+        super().__init__(f"This account is banned: {reason}." if reason else "This account is banned.")
+
+
 class Forbidden(Problem):
     """The actor is known and may not; `details["required"]` is the verb."""
 
