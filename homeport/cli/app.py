@@ -9,6 +9,7 @@ import typer
 from homeport import __version__
 from homeport.cli import (
     analyse,
+    audit,
     compose,
     customers,
     deploy,
@@ -67,6 +68,7 @@ for group, name, panel in (
     (domains.app, "domains", _APPS),
     (customers.app, "customers", _PORTAL),
     (plans.app, "plans", _PORTAL),
+    (audit.app, "audit", _PORTAL),
 ):
     app.add_typer(group, name=name, rich_help_panel=panel)
 app.add_typer(compose.group, name="compose", rich_help_panel=_DEPLOYS)

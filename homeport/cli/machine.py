@@ -83,8 +83,7 @@ def password(
     from homeport.cli.output import print_json
     from homeport.cli.serve import reset_password
 
-    settings, _ = _settings(data_dir=data_dir or _last_data_dir())
-    fresh = reset_password(settings, username)
+    fresh = reset_password(settings_here(data_dir), username)
     if json:
         print_json({"username": username, "password": fresh})
     else:
@@ -132,7 +131,13 @@ def _settings(**overrides: Any) -> Any:
         raise UsageWrong(str(invalid)) from invalid
 
 
-def _last_data_dir() -> Path | None:
+def settings_here(data_dir: Path | None) -> Any:
+    """The settings of the portal in `data_dir`, or of the one that was started here last. Raises UsageWrong."""
+    settings, _ = _settings(data_dir=data_dir or last_data_dir())
+    return settings
+
+
+def last_data_dir() -> Path | None:
     """The data directory of the portal that was started here last, if the shell talks to that one."""
     from homeport.cli.credentials import Credentials
 

@@ -8,7 +8,7 @@ import gc
 import resource
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +19,7 @@ from homeport.cli.credentials import Credentials, CredentialsUnreadable, Known
 from homeport.cli.diagnostics import write_to_stderr
 from homeport.cli.local import LocalAccess, read_local, write_local
 from homeport.cli.output import print_json_line
+from homeport.identity.audit import MACHINE, Act, Verdict
 from homeport.kit.lockfile import AlreadyLocked, Lockfile
 from homeport.kit.problems import Conflict, NotFound
 from homeport.portal import Portal, Serving, unopened
@@ -64,9 +65,29 @@ def prepare(settings: Settings, *, as_json: bool) -> None:
 
 def reset_password(settings: Settings, username: str) -> str:
     """The new password. Raises NotFound when there is no portal or no such user."""
+
+    async def reset(portal: Portal) -> str:
+        fresh = await portal.identity.reset_password(username)
+        act = Act("reset_password", MACHINE, target_type="user", target_id=username)
+        await portal.identity.audit.append(act)
+        return fresh
+
+    return on_this_machine(settings, reset)
+
+
+def verify_audit(settings: Settings) -> Verdict:
+    """What the audit log looks like. Raises NotFound when there is no portal."""
+    return on_this_machine(settings, lambda portal: portal.identity.audit.verify())
+
+
+def on_this_machine(settings: Settings, work: Callable[[Portal], Awaitable[T]]) -> T:
+    """Do something with the database and the keys of a portal here, whether it runs or not: nothing is served.
+
+    Raises NotFound when there is no portal.
+    """
     if not settings.database_url and not (settings.data_dir / "homeport.db").is_file():
         raise NotFound(f"There is no portal in {settings.data_dir}: name its data directory with --data-dir.")
-    return _run(lambda: _reset_password(settings, username))
+    return _run(lambda: _opened(settings, work))
 
 
 def openapi_document() -> dict[str, Any]:
@@ -134,11 +155,12 @@ async def _prepare(settings: Settings) -> str | None:
         await portal.database.close()
 
 
-async def _reset_password(settings: Settings, username: str) -> str:
+async def _opened(settings: Settings, work: Callable[[Portal], Awaitable[T]]) -> T:
     portal = Portal(settings)
     try:
         await portal.database.open()
-        return await portal.identity.reset_password(username)
+        await portal.identity.open()
+        return await work(portal)
     finally:
         await portal.database.close()
 

@@ -54,6 +54,18 @@ class Act:
 
 
 @dataclass(frozen=True)
+class AuditQuery:
+    """Which records to list; None is all. `actor` is a user's id or integer id; `since` as the log writes times."""
+
+    action: str | None = None
+    actor: str | None = None
+    target_type: str | None = None
+    target: str | None = None
+    result: str | None = None
+    since: str | None = None
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What `verify` found: how many records were read, and a sentence for each place that is not as it was written."""
 
@@ -101,6 +113,11 @@ class AuditLog:
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write(), name="audit writer")
         await asyncio.shield(waiter)
+
+    async def page(self, wanted: AuditQuery, limit: int, offset: int) -> tuple[Sequence[AuditRecord], int]:
+        """The newest first, and how many match."""
+        async with self._database.read() as db:
+            return await store.page(db, wanted, limit, offset)
 
     async def verify(self) -> Verdict:
         """Read the whole log and check every record, the chain, and both of its ends."""

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from homeport import __version__
-from homeport.identity import COOKIE, Identity, schemas
+from homeport.identity import COOKIE, Identity, api_keys_http, audit_http, schemas
 from homeport.identity.access import EVERYTHING, Actor, Verb, verbs_of
 from homeport.identity.api_keys import NewKey, shown_prefix
 from homeport.identity.guard import CurrentActor, CurrentCall, require
@@ -20,7 +20,14 @@ from homeport.settings import Settings
 
 def routes(identity: Identity, settings: Settings) -> list[APIRouter]:
     """The routers of this part."""
-    return [_auth(identity), _api_keys(identity), _api_keys_v1(identity), _portal(identity, settings)]
+    return [
+        _auth(identity),
+        _api_keys(identity),
+        _api_keys_v1(identity),
+        _portal(identity, settings),
+        api_keys_http.routes(identity),
+        audit_http.routes(identity),
+    ]
 
 
 def _auth(identity: Identity) -> APIRouter:
