@@ -132,26 +132,24 @@ class AuditLog:
                     rows = await store.after(db, place, BATCH)
                     if not rows:
                         break
-                    for row in rows:
-                        count += 1
-                        if row.id != place + 1:
-                            problems.append(f"Records {place + 1} to {row.id - 1} are missing.")
-                        elif not hmac.compare_digest(self._mac(mac, row), row.mac):
-                            problems.append(f"Record {row.id} was changed.")
-                        place, mac = row.id, row.mac
+                    problems += self.check(place, mac, rows)
+                    place, mac, count = rows[-1].id, rows[-1].mac, count + len(rows)
                 if last and not problems and (place, mac) != (last.record_id, last.mac):
                     problems.append(f"The log ends with record {place}; it was written up to {last.record_id}.")
         except (SQLAlchemyError, TypeError, ValueError, AttributeError) as problem:
             problems.append(f"A record cannot be read ({type(problem).__name__}).")
         return Verdict(count, tuple(problems[:_MOST_PROBLEMS]))
 
-    def check(self, before: bytes, rows: Sequence[AuditRecord]) -> bool:
-        """Whether `rows` follow the record with the mac `before`, each as it was written."""
+    def check(self, place: int, mac: bytes, rows: Sequence[AuditRecord]) -> list[str]:
+        """A sentence for each of `rows` that is not as it was written after record `place`, whose mac is `mac`."""
+        problems = []
         for row in rows:
-            if not hmac.compare_digest(self._mac(before, row), row.mac):
-                return False
-            before = row.mac
-        return True
+            if row.id != place + 1:
+                problems.append(f"Between the records {place} and {row.id} something is missing.")
+            elif not hmac.compare_digest(self._mac(mac, row), row.mac):
+                problems.append(f"Record {row.id} was changed.")
+            place, mac = row.id, row.mac
+        return problems
 
     async def drop_before(self, record_id: int) -> int:
         """Remove the records before that one (retention); how many. The log stays verifiable from there."""
