@@ -10,11 +10,12 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 
 from homeport.kit.addresses import address_and_port
 
@@ -64,7 +65,16 @@ class Settings(BaseModel):
     )
     oidc_issuer: str = Field("", description="OpenID provider (its issuer URL) that people may sign in with.")
     oidc_client_id: str = Field("", description="This portal's client id there.")
-    oidc_client_secret: SecretStr = Field(SecretStr(""), description="The secret of that client.")
+    oidc_client_secret: SecretStr = Field(SecretStr(""), description="The secret of that client; empty for PKCE alone.")
+    oidc_name: str = Field("Single sign-on", max_length=60, description="What the button to sign in there says.")
+    oidc_audience: str = Field(
+        "", description="Audience that access tokens of that provider must have here; empty: the client id."
+    )
+    oidc_role_claim: str = Field(
+        "realm_access.roles", description="Claim with a person's roles there: admin, deployer, operator, viewer."
+    )
+    oidc_auto_register: bool = Field(True, description="Make an account for who signs in there for the first time.")
+    oidc_require_role: bool = Field(False, description="Refuse who has none of those roles there.")
     outbound_allow: tuple[str, ...] = Field(
         (),
         description="Networks (CIDR) that users may make the portal connect to although they are private or loopback.",
@@ -141,6 +151,26 @@ class Settings(BaseModel):
             address_and_port(part, 53)
         return value
 
+    @field_validator("open")
+    @classmethod
+    def _open_on_loopback_only(cls, value: bool, info: ValidationInfo) -> bool:
+        bind = str(info.data.get("bind", ""))
+        if value and bind != "localhost" and not _is_loopback(bind):
+            raise ValueError(f"a portal without sign-in only listens on this machine: bind 127.0.0.1, not {bind[:60]}")
+        return value
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _issuer(cls, value: str) -> str:
+        if not value:
+            return value
+        url = urlsplit(value)
+        host = url.hostname or ""
+        secure = url.scheme == "https" or (url.scheme == "http" and (host == "localhost" or _is_loopback(host)))
+        if not host or not secure or url.query or url.fragment or url.username is not None or len(value) > 300:
+            raise ValueError("write the provider's issuer as https://…; http:// only on this machine")
+        return value
+
     @field_validator("data_dir")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
@@ -169,6 +199,13 @@ class Setting:
     value: object
     source: str
     description: str
+
+
+def _is_loopback(text: str) -> bool:
+    try:
+        return ip_address(text).is_loopback
+    except ValueError:
+        return False
 
 
 class SettingsInvalid(Exception):

@@ -46,6 +46,7 @@ class User(Base):
     totp_last_step: Mapped[int | None] = mapped_column(Integer)  # each code is good once
     oidc_issuer: Mapped[str | None] = mapped_column(String(300))
     oidc_subject: Mapped[str | None] = mapped_column(String(200))
+    oidc_read_at: Mapped[datetime | None] = mapped_column(Instant)  # when the token was issued that told the roles
     last_login_at: Mapped[datetime | None] = mapped_column(Instant)
     created_at: Mapped[datetime] = mapped_column(Instant)
     updated_at: Mapped[datetime] = mapped_column(Instant)
@@ -63,11 +64,25 @@ class Session(Base):
     scopes: Mapped[str | None] = mapped_column(Text)  # None: all that its user holds
     refresh_sha256: Mapped[bytes | None] = mapped_column(LargeBinary(32), index=True)
     oidc_sid: Mapped[str | None] = mapped_column(String(200), index=True)  # the provider's session, to be logged out
+    oidc_id_token: Mapped[str | None] = mapped_column(Text)  # sealed; says there which session to end
     created_at: Mapped[datetime] = mapped_column(Instant)
     expires_at: Mapped[datetime] = mapped_column(Instant, index=True)
     last_used_at: Mapped[datetime | None] = mapped_column(Instant)
     address: Mapped[str | None] = mapped_column(String(64))
     user_agent: Mapped[str | None] = mapped_column(String(200))
+
+
+class OidcMark(Base):
+    """What an OpenID provider's tokens may do once only, or no more. `id`: what it is, and a SHA-256 of which.
+
+    token (was admitted), logout (a logout token was used), sid and sub (sign-ins before `at` have been ended there).
+    """
+
+    __tablename__ = "oidc_marks"
+
+    id: Mapped[str] = mapped_column(String(80), primary_key=True)
+    at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant, index=True)
 
 
 class ApiKey(Base):

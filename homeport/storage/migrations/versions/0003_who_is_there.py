@@ -54,6 +54,7 @@ def _users() -> None:
         sa.Column("totp_last_step", sa.Integer(), nullable=True),
         sa.Column("oidc_issuer", sa.String(length=300), nullable=True),
         sa.Column("oidc_subject", sa.String(length=200), nullable=True),
+        sa.Column("oidc_read_at", INSTANT, nullable=True),
         sa.Column("last_login_at", INSTANT, nullable=True),
     ):
         op.add_column("users", column)
@@ -85,11 +86,20 @@ def _sessions() -> None:
         sa.Column("scopes", sa.Text(), nullable=True),
         sa.Column("refresh_sha256", sa.LargeBinary(length=32), nullable=True),
         sa.Column("oidc_sid", sa.String(length=200), nullable=True),
+        sa.Column("oidc_id_token", sa.Text(), nullable=True),
         sa.Column("last_used_at", INSTANT, nullable=True),
     ):
         op.add_column("sessions", column)
     op.create_index(op.f("ix_sessions_refresh_sha256"), "sessions", ["refresh_sha256"])
     op.create_index(op.f("ix_sessions_oidc_sid"), "sessions", ["oidc_sid"])
+    op.create_table(
+        "oidc_marks",
+        sa.Column("id", sa.String(length=80), nullable=False),
+        sa.Column("at", INSTANT, nullable=False),
+        sa.Column("expires_at", INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_oidc_marks")),
+    )
+    op.create_index(op.f("ix_oidc_marks_expires_at"), "oidc_marks", ["expires_at"])
 
 
 def _api_keys() -> None:
