@@ -32,13 +32,14 @@ from homeport.identity.problems import (
     AccountBanned,
     InvalidCredentials,
     OriginRefused,
-    SecondFactorRequired,
     Unauthenticated,
     UserNotFound,
 )
 from homeport.identity.rate_limits import MemoryWindows, RateLimits, RedisWindows, Windows
+from homeport.identity.second_factors import SecondFactors
 from homeport.identity.sessions import Sessions, SignIn
 from homeport.identity.sockets import OpenSockets, Socket
+from homeport.identity.ssh_keys import SshKeys
 from homeport.identity.throttle import Throttle
 from homeport.kit.bus import Bus
 from homeport.kit.clock import Clock
@@ -112,6 +113,10 @@ class Identity:
         self.plans = Plans(database, clock, bus)
         self.customers = Customers(database, clock, bus, holdings)
         self.sockets = OpenSockets(clock)
+        self.second_factors = SecondFactors(
+            database, clock, sealer, self.sessions, domain=settings.domain, cookie=COOKIE, ended=self.ended
+        )
+        self.ssh_keys = SshKeys(database, clock)
 
     async def open(self) -> None:
         """Read or make the keys that sign sessions and the audit log; make the first plans."""
@@ -218,7 +223,7 @@ class Identity:
     ) -> SignIn:
         """A session for a user name or e-mail address; `name`, `within` and `lasts` are those of Sessions.begin.
 
-        Raises InvalidCredentials, TooManyAttempts, SecondFactorRequired, AccountBanned.
+        Raises InvalidCredentials, TooManyAttempts, SecondFactorRequired, InvalidTotpCode, TooManyCodes, AccountBanned.
         """
         login = login.strip().lower()
         user = await self.check_password(login, password, address=address, totp_code=totp_code)
@@ -238,7 +243,7 @@ class Identity:
         """Whose name (lower case) and password these are: every path that takes a password comes through here.
 
         `again`: the person is signed in already and only repeats the password; no second factor is asked for.
-        Raises InvalidCredentials, TooManyAttempts, SecondFactorRequired.
+        Raises InvalidCredentials, TooManyAttempts, SecondFactorRequired, InvalidTotpCode, TooManyCodes.
         """
         with self._throttle.attempt(login, address):
             async with self._database.read() as db:
@@ -247,17 +252,12 @@ class Identity:
                 if not await self._passwords.verify(password, user.password_hash if user else None) or user is None:
                     raise InvalidCredentials("The name or the password is wrong.")
                 if not again:
-                    await self._check_second_factor(user, totp_code)
+                    await self.second_factors.require(user, totp_code, address)
             except InvalidCredentials:
                 self._throttle.failed(login, address)
                 raise
         self._throttle.succeeded(login, address)
         return user
-
-    async def _check_second_factor(self, user: User, totp_code: str | None) -> None:
-        """Raises SecondFactorRequired without a code where one is needed, InvalidCredentials for a wrong one."""
-        if user.totp_enabled_at is not None and not totp_code:
-            raise SecondFactorRequired
 
     async def sign_out(self, actor: Actor) -> None:
         """End the session in use; nothing for an API key."""

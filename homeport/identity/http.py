@@ -8,7 +8,15 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from homeport import __version__
-from homeport.identity import COOKIE, Identity, api_keys_http, audit_http, schemas
+from homeport.identity import (
+    COOKIE,
+    Identity,
+    api_keys_http,
+    audit_http,
+    schemas,
+    second_factors_http,
+    ssh_keys_http,
+)
 from homeport.identity.access import EVERYTHING, Actor, Verb, verbs_of
 from homeport.identity.api_keys import NewKey, shown_prefix
 from homeport.identity.guard import CurrentActor, CurrentCall, require
@@ -27,6 +35,8 @@ def routes(identity: Identity, settings: Settings) -> list[APIRouter]:
         _portal(identity, settings),
         api_keys_http.routes(identity),
         audit_http.routes(identity),
+        *second_factors_http.routes(identity),
+        ssh_keys_http.routes(identity),
     ]
 
 

@@ -85,6 +85,48 @@ class SecondFactorRequired(Problem):
         super().__init__("2fa_required", details={"methods": list(methods)})
 
 
+class InvalidTotpCode(Problem):
+    """A code of the second factor that is wrong, too old, or was used before: the words of seed 000's door."""
+
+    code = "invalid_totp_code"
+    status = 401
+
+    def __init__(self) -> None:
+        super().__init__("Invalid TOTP code")
+
+
+class TooManyCodes(Problem):
+    """Too many wrong codes of the second factor; seed 000's clients look for `retryAfter` (seconds) in the body."""
+
+    code = "too_many_attempts"
+    status = 429
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(
+            "Too many attempts. Try again later.",
+            details={"retry_after": retry_after},
+            extra={"retryAfter": retry_after},
+        )
+
+
+class SecondFactorOn(Problem):
+    """Set up already: turn it off first to begin anew."""
+
+    code = "2fa_already_enabled"
+    status = 400
+
+    def __init__(self) -> None:
+        super().__init__("Two-factor authentication is on already. Turn it off first to set it up anew.")
+
+
+class SecondFactorOff(Problem):
+    code = "2fa_not_enabled"
+    status = 400
+
+    def __init__(self, message: str = "Two-factor authentication is not on.") -> None:
+        super().__init__(message)
+
+
 class CertificateRequired(Problem):
     """No client certificate, or one of another authority: the words of seed 000's door."""
 
@@ -140,6 +182,21 @@ class OnboardingIncomplete(Problem):
 
 class ApiKeyNotFound(NotFound):
     code = "api_key_not_found"
+
+
+class SshKeyNotFound(NotFound):
+    code = "ssh_key_not_found"
+
+
+class PasskeyNotFound(NotFound):
+    code = "passkey_not_found"
+
+
+class InvalidPasskey(Problem):
+    """A passkey's answer that proves nothing: unknown, for another question, another site, or an old counter."""
+
+    code = "invalid_passkey"
+    status = 401
 
 
 class UserNotFound(NotFound):
