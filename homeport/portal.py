@@ -7,7 +7,7 @@ import contextlib
 import random
 import secrets
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,12 @@ from fastapi import FastAPI
 
 from homeport.identity import Identity, customers_http
 from homeport.identity import http as identity_http
+from homeport.identity import retention as identity_retention
+from homeport.identity.totals import totals as identity_totals
 from homeport.kit.bus import Bus
 from homeport.kit.clock import Clock, SystemClock
 from homeport.kit.files import atomic_write
+from homeport.kit.guard import OutboundGuard
 from homeport.kit.sealing import Sealer
 from homeport.relay import Authority, Handler, Ingress, TlsHandler
 from homeport.services import actions_http, compose_http, domains_http, editing_http, health_http, streams
@@ -33,10 +36,27 @@ from homeport.services.logs.files import FileLogs
 from homeport.services.parts import Services
 from homeport.services.proxy import Limits, Proxy
 from homeport.services.quota import holdings
+from homeport.services.retention import EVENTS_RULE
 from homeport.services.stacks import Stacks
 from homeport.settings import Settings
-from homeport.storage import Database, Durable, Options
-from homeport.web import LiveFeed, Place, PortalServer, about, create_app, live, system
+from homeport.storage import Database, Durable, KeyRotation, Options
+from homeport.web import (
+    LiveFeed,
+    Place,
+    PortalServer,
+    about,
+    create_app,
+    keys,
+    live,
+    outbound,
+    retention_http,
+    settings_http,
+    stats,
+    system,
+)
+from homeport.web.config_file import ConfigFile
+from homeport.web.outbound import Outbound
+from homeport.web.retention import Retention
 from homeport.web.system import Machine
 
 EXECUTOR = "local"  # one portal on one data directory
@@ -64,6 +84,7 @@ class Portal:
         self.database = Database(settings.database_url or f"sqlite:///{data / 'homeport.db'}")
         self.options = Options(self.database)
         self.sealer = Sealer(data / "keys")
+        self.guard = OutboundGuard(settings.outbound_allow)
         self.identity = Identity(
             self.database,
             self.clock,
@@ -74,10 +95,13 @@ class Portal:
             base_url=lambda: self.settings.base_url,
             holdings=holdings,
         )
+        self.outbound = Outbound(self.guard, self.options, self.clock, settings.outbound_allow)
+        self.rotation = KeyRotation(self.database, self.sealer, self.clock)
         self.feed = LiveFeed(self.bus)
         self.authority = Authority(
             data / "ca", self.clock, domain=settings.domain, known=self._has_app, foreign=self._has_domain
         )
+        self.config_file = ConfigFile(data, lambda: self.settings)
         self.services: Services | None = None
 
     async def prepare(self) -> str | None:
@@ -86,8 +110,10 @@ class Portal:
         await asyncio.to_thread(data.mkdir, mode=0o700, parents=True, exist_ok=True)
         await asyncio.to_thread(self.authority.open)
         await asyncio.to_thread(self.sealer.load)
+        await asyncio.to_thread(self.config_file.open)
         await self.database.open()
         await self.identity.open()
+        self.outbound.open()
         return await self.identity.ensure_administrator()
 
     @contextlib.asynccontextmanager
@@ -103,7 +129,9 @@ class Portal:
             await services.open()
             stack.push_async_callback(self.identity.close)
             await stack.enter_async_context(_running(self.identity.run(), "identity upkeep"))
-            await self._listen(services, stack)
+            retention = _retention(self, services)
+            await stack.enter_async_context(_running(retention.run(), "data retention"))
+            await self._listen(services, retention, stack)
             yield Serving(
                 self.settings.base_url,
                 self.settings.port,
@@ -132,12 +160,14 @@ class Portal:
             Drivers([ProcessDriver(data / "instances"), *containers]),
             FileLogs(data / "services", clock=self.clock),
             Stacks(settings, engine, images),
+            self.guard,
             chance=random.SystemRandom(),
+            events_kept=lambda: int(self.options.get(EVENTS_RULE.key, EVENTS_RULE.default)),
         )
 
-    async def _listen(self, services: Services, stack: contextlib.AsyncExitStack) -> None:
+    async def _listen(self, services: Services, retention: Retention, stack: contextlib.AsyncExitStack) -> None:
         settings = self.settings
-        server = PortalServer(application(self, services))
+        server = PortalServer(application(self, services, retention))
         proxy = Proxy(
             services.routes,
             domain=settings.domain,
@@ -164,9 +194,14 @@ class Portal:
         return self.services is not None and self.services.routes.app_at(name) is not None
 
 
-def application(portal: Portal, services: Services) -> FastAPI:
+def application(portal: Portal, services: Services, retention: Retention) -> FastAPI:
     """Every part's routes in one application."""
     settings = portal.settings
+    machine = Machine(portal.clock, settings.data_dir)
+
+    async def identity_counts() -> Mapping[str, int]:
+        return await identity_totals(portal.database)
+
     place = Place(settings.domain, settings.base_url, settings.port, str(portal.authority.ca_path))
     return create_app(
         identity=portal.identity,
@@ -184,7 +219,12 @@ def application(portal: Portal, services: Services) -> FastAPI:
             compose_http.router(settings),
             streams.router(services, portal.identity),
             about.routes(place),
-            system.routes(Machine(portal.clock, portal.settings.data_dir)),
+            outbound.routes(portal.outbound),
+            keys.routes(portal.rotation),
+            system.routes(machine),
+            stats.routes(portal.identity, portal.database, machine, portal.clock, [identity_counts, services.totals]),
+            settings_http.routes(settings, portal.config_file, portal.options, portal.clock),
+            retention_http.routes(retention),
             live.routes(portal.feed, portal.identity),
             actions_http.refusals(services),  # last: it answers what no other route does
         ],
@@ -198,7 +238,14 @@ def unopened() -> FastAPI:
 
     with tempfile.TemporaryDirectory() as folder:
         portal = Portal(Settings(data_dir=Path(folder)))
-        return application(portal, asyncio.run(portal._services()))
+        services = asyncio.run(portal._services())
+        return application(portal, services, _retention(portal, services))
+
+
+def _retention(portal: Portal, services: Services) -> Retention:
+    identity = identity_retention.keepers(portal.database, portal.clock, portal.identity.audit)
+    keepers = [*identity, *services.keepers]
+    return Retention(portal.database, portal.options, portal.clock, portal.identity.audit, keepers)
 
 
 @contextlib.asynccontextmanager

@@ -43,6 +43,7 @@ class Settings(BaseModel):
         8443, ge=0, le=65535, description="The one TLS port: portal, apps and tunnels. 0 picks a free one."
     )
     domain: str = Field("localhost", description="The portal's host name; an app lives at <name>.<domain>.")
+    stream_domain: str = Field("", description="Host name that streams are sent to and seen at; empty: the portal's.")
     database_url: str = Field("", description="PostgreSQL URL; empty means SQLite in the data directory.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     session_hours: int = Field(168, ge=1, le=8760, description="How long a sign-in lasts.")
@@ -251,3 +252,14 @@ def load(
         for name, field in Settings.model_fields.items()
     ]
     return settings, rows
+
+
+def shown(name: str, value: object) -> object:
+    """A setting's value as JSON knows it: secrets are stars, and a database URL is without its password."""
+    if name == "database_url" and value:
+        from sqlalchemy import make_url
+
+        return make_url(str(value)).render_as_string(hide_password=True)
+    if isinstance(value, tuple):
+        return list(value)
+    return str(value) if isinstance(value, Path | SecretStr) else value

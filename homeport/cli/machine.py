@@ -64,13 +64,14 @@ def init(
 def config(data_dir: DataDir = None, json: Json = False) -> None:
     """Show each setting, its value and where it came from."""
     from homeport.cli.output import print_json, print_table
+    from homeport.settings import shown
 
     _, rows = _settings(data_dir=data_dir)
-    shown = [(row.name, _shown(row.name, row.value), row.source, row.description) for row in rows]
+    lines = [(row.name, shown(row.name, row.value), row.source, row.description) for row in rows]
     if json:
         names = ("name", "value", "source", "description")
-        return print_json([dict(zip(names, row, strict=True)) for row in shown])
-    cells = ((name, _plain(value), source, description) for name, value, source, description in shown)
+        return print_json([dict(zip(names, line, strict=True)) for line in lines])
+    cells = ((name, _plain(value), source, description) for name, value, source, description in lines)
     return print_table(("setting", "value", "source", "meaning"), cells, empty="There are no settings.")
 
 
@@ -144,19 +145,6 @@ def last_data_dir() -> Path | None:
     credentials = Credentials()
     known = credentials.find(credentials.current)
     return Path(known.data_dir) if known and known.data_dir else None
-
-
-def _shown(name: str, value: object) -> object:
-    """A setting's value as JSON knows it, without the password that a database URL holds."""
-    if name == "database_url" and value:
-        from sqlalchemy import make_url
-
-        return make_url(str(value)).render_as_string(hide_password=True)
-    if isinstance(value, tuple):
-        return list(value)
-    if hasattr(value, "get_secret_value"):  # its text is stars; pydantic itself is not loaded for the shell
-        return str(value)
-    return str(value) if isinstance(value, Path) else value
 
 
 def _plain(value: object) -> object:

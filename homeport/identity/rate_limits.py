@@ -40,6 +40,11 @@ class Taken:
 class Windows(Protocol):
     """Counts requests by key within the key's running window."""
 
+    @property
+    def remembered(self) -> int:
+        """How many keys this process remembers."""
+        ...
+
     async def count(self, key: str) -> tuple[int, float]:
         """One more; how many that makes, and how many seconds the window still lasts."""
         ...
@@ -51,6 +56,10 @@ class MemoryWindows:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._windows: OrderedDict[str, list[float]] = OrderedDict()  # in order of beginning: [count, end]
+
+    @property
+    def remembered(self) -> int:
+        return len(self._windows)
 
     async def count(self, key: str) -> tuple[int, float]:
         now = self._clock.monotonic()
@@ -71,6 +80,10 @@ class RedisWindows:
     def __init__(self, redis: Redis, fallback: Windows) -> None:
         self._redis = redis
         self._fallback = fallback
+
+    @property
+    def remembered(self) -> int:
+        return self._fallback.remembered
 
     async def count(self, key: str) -> tuple[int, float]:
         from redis.exceptions import RedisError
@@ -94,6 +107,11 @@ class RateLimits:
     def __init__(self, windows: Windows, clock: Clock) -> None:
         self._windows = windows
         self._clock = clock
+
+    @property
+    def remembered(self) -> int:
+        """How many callers this process remembers."""
+        return self._windows.remembered
 
     async def take(self, who: str, limit: int) -> Taken:
         """`who` names the caller and what is counted (`api:usr_1`). Raises RateLimited beyond `limit` a minute."""

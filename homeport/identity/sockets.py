@@ -146,10 +146,12 @@ class OpenSockets:
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
+        self.peak = 0  # the most that were open at once
         self._open: set[Socket] = set()
 
     def add(self, socket: Socket) -> None:
         self._open.add(socket)
+        self.peak = max(self.peak, len(self._open))
 
     def remove(self, socket: Socket) -> None:
         self._open.discard(socket)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -38,6 +38,7 @@ from homeport.services.origin import Origins
 from homeport.services.ports import Ports
 from homeport.services.reactions import Reactions
 from homeport.services.requests import KEYS_KEPT, DeployRequests
+from homeport.services.retention import EVENTS_RULE, OldEvents
 from homeport.services.sources.templates import Templates
 from homeport.services.stacks import Stacks
 from homeport.services.timeline import Timeline
@@ -67,8 +68,10 @@ class Services:
         driver: ServiceDriver,
         logs: Logs,
         stacks: Stacks,
+        guard: OutboundGuard,
         *,
         chance: random.Random,
+        events_kept: Callable[[], int] = lambda: EVENTS_RULE.default,
     ) -> None:
         self._database = database
         self._durable = durable
@@ -82,7 +85,7 @@ class Services:
         self.job_streams = JobStreams(database, clock)
         self.uploads = Uploads(database, clock, self.folders.uploads, settings.upload_limit_mb)
         self._live = Live(self.routes, settings.domain)
-        self._timeline = Timeline(database, clock, bus)
+        self._timeline = Timeline(database, clock, bus, events_kept)
         self._health = HealthMonitor(clock, subjects=self._live.subjects, changed=self._health_changed)
         self._metrics = Metrics(
             driver,
@@ -95,7 +98,7 @@ class Services:
         self.stacks = stacks
         confines = Confines(settings)
         launcher = Launcher(settings, sealer, self.folders, confines, stacks)
-        origins = Origins(settings, self.templates, self.folders, confines, stacks)
+        origins = Origins(settings, self.templates, self.folders, confines, stacks, guard)
         self.catalogue = Catalogue(
             database, settings, sealer, clock, bus, self._live, self._timeline, self._health, self._metrics,
             origins, driver,
@@ -121,10 +124,10 @@ class Services:
         )  # fmt: skip
         known = Units(settings.units, own=settings.own_unit, clock=clock, timeout=settings.unit_timeout)
         self.units = UnitDoor(known, clock, bus)
-        guard = OutboundGuard(settings.outbound_allow)
         proofs = Proofs(txt_resolver(settings.dns_servers), guard)
         self.domains = Domains(database, clock, settings.domain, self.routes, self.catalogue, proofs)
         self.endpoints = Endpoints(database, sealer, clock, bus, guard)
+        self.keepers = (OldEvents(database),)
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def open(self) -> None:
@@ -161,6 +164,11 @@ class Services:
     async def finish(self, work: Coroutine[Any, Any, Outcome], name: str) -> Outcome:
         """Await `work`, and let it end also when the caller hangs up."""
         return await asyncio.shield(self._keep(work, name))
+
+    async def totals(self) -> Mapping[str, int]:
+        """How many there are, in the words of seed 002's statistics."""
+        async with self._database.read() as session:
+            return {"total_services": await store.count_services(session)}
 
     async def job(self, actor: Actor, job_id: str) -> JobRow:
         async with self._database.read() as session:

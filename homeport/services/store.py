@@ -280,6 +280,17 @@ async def trim_events(session: AsyncSession, service_id: str, keep: int) -> None
     await session.execute(delete(EventRow).where(EventRow.service_id == service_id, EventRow.id.not_in(newest)))
 
 
+async def count_events(session: AsyncSession) -> dict[str, int]:
+    """How many events each service has."""
+    rows = await session.execute(select(EventRow.service_id, func.count()).group_by(EventRow.service_id))
+    return {row[0]: row[1] for row in rows}
+
+
+async def count_services(session: AsyncSession) -> int:
+    """All of them, whoever's."""
+    return await session.scalar(select(func.count()).select_from(ServiceRow)) or 0
+
+
 async def trim_jobs(session: AsyncSession, service_id: str, keep: int) -> None:
     """Delete all but the newest `keep` finished jobs."""
     newest = select(JobRow.id).where(JobRow.service_id == service_id).order_by(JobRow.created_at.desc()).limit(keep)

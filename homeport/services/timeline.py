@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,17 +14,17 @@ from homeport.services import store
 from homeport.services.models import EventRow, ServiceRow
 from homeport.storage import Database
 
-KEPT = 1_000  # events of one service
 TRIM_EVERY = 50
 
 
 class Timeline:
-    """Writes events and tells the tabs."""
+    """Writes events and tells the tabs. `kept` says how many of one service stay."""
 
-    def __init__(self, database: Database, clock: Clock, bus: Bus) -> None:
+    def __init__(self, database: Database, clock: Clock, bus: Bus, kept: Callable[[], int]) -> None:
         self._database = database
         self._clock = clock
         self._bus = bus
+        self._kept = kept
 
     async def add(self, session: AsyncSession, service: ServiceRow, type_: str, status: str, message: str) -> Change:
         """Within the caller's transaction; the caller publishes the change once that is committed."""
@@ -31,7 +32,7 @@ class Timeline:
         session.add(row)
         await session.flush()
         if row.id % TRIM_EVERY == 0:
-            await store.trim_events(session, service.id, KEPT)
+            await store.trim_events(session, service.id, self._kept())
         body = {**event_body(row), "service_id": service.id, "service_name": service.name}
         return Change("event", "created", str(row.id), body, service.customer_id)
 

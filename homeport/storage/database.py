@@ -15,6 +15,10 @@ from homeport.storage.migrations import HEAD, upgrade
 
 # SQLite waits this long for another process's write; in this process the lock below already queues writers.
 BUSY_TIMEOUT_MS = 10_000
+VACUUM_PAGES = 500  # given back in one step: 2 MB
+_INCREMENTAL = (
+    2  # https://sqlite.org/pragma.html#pragma_auto_vacuum; a new database must be told before its first table
+)
 
 
 class Database:
@@ -48,6 +52,36 @@ class Database:
     async def close(self) -> None:
         await self.engine.dispose()
 
+    async def size(self) -> int:
+        """Bytes that the database takes on disk."""
+        query = "SELECT pg_database_size(current_database())"
+        if self.is_sqlite:
+            query = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+        async with self.engine.connect() as connection:
+            return int((await connection.execute(text(query))).scalar_one())
+
+    async def vacuum(self) -> int:
+        """Give the disk back what deleted rows took; how many bytes. Nothing on PostgreSQL, which sees to it itself.
+
+        In small steps, between which others write. A database made before it could do that is rewritten once.
+        """
+        if not self.is_sqlite:
+            return 0
+        before = await self.size()
+        async with self._writers, self.engine.connect() as connection:
+            if (await connection.exec_driver_sql("PRAGMA auto_vacuum")).scalar() != _INCREMENTAL:
+                await connection.exec_driver_sql(f"PRAGMA auto_vacuum={_INCREMENTAL}")
+                await connection.exec_driver_sql("VACUUM")
+        free = 1
+        while free:
+            async with self._writers, self.engine.connect() as connection:
+                step = await connection.exec_driver_sql(f"PRAGMA incremental_vacuum({VACUUM_PAGES})")
+                if step.returns_rows:
+                    step.all()
+                left = (await connection.exec_driver_sql("PRAGMA freelist_count")).scalar_one()
+            free = 0 if left == free else left
+        return max(0, before - await self.size())
+
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
         """A session for queries; it is not to change anything. On SQLite each statement sees a moment of its own."""
@@ -66,6 +100,7 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the "begin" listener below says BEGIN itself
     cursor = connection.cursor()
     for pragma in (
+        f"auto_vacuum={_INCREMENTAL}",
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
