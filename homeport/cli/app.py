@@ -17,6 +17,7 @@ from homeport.cli import (
     endpoints,
     events,
     jobs,
+    keys,
     login,
     logs,
     machine,
@@ -68,6 +69,7 @@ for group, name, panel in (
     (domains.app, "domains", _APPS),
     (customers.app, "customers", _PORTAL),
     (plans.app, "plans", _PORTAL),
+    (keys.app, "keys", _PORTAL),
     (audit.app, "audit", _PORTAL),
 ):
     app.add_typer(group, name=name, rich_help_panel=panel)

@@ -42,11 +42,18 @@ async def system_resolver(host: str, port: int) -> Sequence[str]:
 
 
 class OutboundGuard:
-    """`allow`: networks (CIDR) that the administrator has opened although they are private, local or reserved."""
+    """`allow`: networks (CIDR) that the administrator has opened although they are private, local or reserved.
+
+    There is one in a portal, which everything that dials out is handed.
+    """
 
     def __init__(self, allow: Sequence[str] = (), resolver: Resolver = system_resolver) -> None:
-        self._allow = tuple(ip_network(network) for network in allow)
+        self._always = self._allow = tuple(ip_network(network) for network in allow)
         self._resolver = resolver
+
+    def also_allow(self, networks: Sequence[str]) -> None:
+        """Open these networks besides those of the start, and no others any more; counts for the next connection."""
+        self._allow = (*self._always, *(ip_network(network) for network in networks))
 
     async def resolve(self, host: str, port: int) -> tuple[str, ...]:
         """The addresses of `host`, all of them judged: connect to one of these and to nothing else.

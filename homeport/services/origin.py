@@ -52,13 +52,14 @@ class Origins:
     """`source` is a release's record: deploy_method, and template, git_url and git_branch, or upload_id."""
 
     def __init__(
-        self, settings: Settings, templates: Templates, folders: Folders, confines: Confines, stacks: Stacks
-    ) -> None:
+        self, settings: Settings, templates: Templates, folders: Folders, confines: Confines, stacks: Stacks,
+        guard: OutboundGuard,
+    ) -> None:  # fmt: skip
         self._settings = settings
         self._templates = templates
         self._folders = folders
         self._confines = confines
-        self._guard = OutboundGuard(settings.outbound_allow)
+        self._guard = guard
         self._git = GitFetcher.from_settings(settings, self._guard, confines.within)
         self._stacks = stacks
         self._toolchain: Toolchain | None = None
