@@ -232,14 +232,18 @@ def application(portal: Portal, services: Services, retention: Retention) -> Fas
     )
 
 
+async def built(portal: Portal) -> FastAPI:
+    """The application of a portal that serves nothing: nothing is opened."""
+    services = await portal._services()
+    return application(portal, services, _retention(portal, services))
+
+
 def unopened() -> FastAPI:
-    """The application as the code has it, to read its routes and its OpenAPI document: nothing is opened."""
+    """The application as the code has it, to read its routes and its OpenAPI document."""
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
-        portal = Portal(Settings(data_dir=Path(folder)))
-        services = asyncio.run(portal._services())
-        return application(portal, services, _retention(portal, services))
+        return asyncio.run(built(Portal(Settings(data_dir=Path(folder)))))
 
 
 def _retention(portal: Portal, services: Services) -> Retention:
