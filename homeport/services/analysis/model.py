@@ -15,6 +15,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
 
 from homeport.kit.guard import OutboundGuard
+from homeport.kit.outbound_http import AnswerTooLarge, guarded_client, read_at_most
 from homeport.kit.problems import Problem
 
 MAX_PROMPT = 24 * 1024  # bytes of the repository's text
@@ -76,34 +77,21 @@ class Model:
 
     async def _ask(self, excerpts: Mapping[str, str]) -> bytes:
         url = urlsplit(f"{self._base_url}/chat/completions")
-        host = url.hostname or ""
-        if url.scheme not in ("http", "https") or not host or url.username is not None:
+        if url.scheme not in ("http", "https") or not url.hostname or url.username is not None:
             raise ModelFailed("ai_base_url is not an http or https address")
-        port = url.port or (443 if url.scheme == "https" else 80)
-        address = (await self._guard.resolve(host, port))[0]
-        # Connect to the address that was judged, under the name that was asked for.
-        place = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-        headers = {"Host": url.netloc, "Accept": "application/json"}
+        headers = {"Accept": "application/json"}
         if self._key.get_secret_value():
             headers["Authorization"] = f"Bearer {self._key.get_secret_value()}"
         async with (
-            httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=self._seconds) as client,
-            client.stream(
-                "POST",
-                urlunsplit((url.scheme, place, url.path, url.query, "")),
-                headers=headers,
-                json=self._request(excerpts),
-                extensions={"sni_hostname": host},
-            ) as answer,
+            guarded_client(self._guard, seconds=self._seconds) as client,
+            client.stream("POST", urlunsplit(url), headers=headers, json=self._request(excerpts)) as answer,
         ):
             if answer.status_code != 200:
                 raise ModelFailed(f"the model answered with status {answer.status_code}")
-            body = bytearray()
-            async for chunk in answer.aiter_bytes():
-                body += chunk
-                if len(body) > MAX_ANSWER:
-                    raise ModelFailed(f"the model's answer is larger than {MAX_ANSWER // 1024} KB")
-            return bytes(body)
+            try:
+                return await read_at_most(answer, MAX_ANSWER)
+            except AnswerTooLarge:
+                raise ModelFailed(f"the model's answer is larger than {MAX_ANSWER // 1024} KB") from None
 
     def _request(self, excerpts: Mapping[str, str]) -> dict[str, Any]:
         return {
