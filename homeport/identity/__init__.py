@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -27,6 +28,7 @@ from homeport.identity.events import CredentialEnded
 from homeport.identity.models import User
 from homeport.identity.onboarding import OnboardingGate, OnboardingStatus
 from homeport.identity.origin import SAFE_METHODS, is_own_origin, needs_origin
+from homeport.identity.passkeys import Passkeys
 from homeport.identity.plans import CustomerPlan, Plans, plan_of
 from homeport.identity.problems import (
     AccountBanned,
@@ -41,6 +43,7 @@ from homeport.identity.sessions import Sessions, SignIn
 from homeport.identity.sockets import OpenSockets, Socket
 from homeport.identity.ssh_keys import SshKeys
 from homeport.identity.throttle import Throttle
+from homeport.identity.tickets import Tickets
 from homeport.kit.bus import Bus
 from homeport.kit.clock import Clock
 from homeport.kit.ids import new_id
@@ -113,9 +116,11 @@ class Identity:
         self.plans = Plans(database, clock, bus)
         self.customers = Customers(database, clock, bus, holdings)
         self.sockets = OpenSockets(clock)
+        self.tickets = Tickets(clock)
         self.second_factors = SecondFactors(
             database, clock, sealer, self.sessions, domain=settings.domain, cookie=COOKIE, ended=self.ended
         )
+        self.passkeys = Passkeys(database, clock, domain=settings.domain, base_url=base_url)
         self.ssh_keys = SshKeys(database, clock)
 
     async def open(self) -> None:
@@ -237,6 +242,22 @@ class Identity:
             user, address=address, user_agent=user_agent, name=name, within=within, lasts=lasts
         )
 
+    async def sign_in_by_passkey(
+        self, credential: dict[str, Any], *, login: str, password: str | None, address: str, user_agent: str | None
+    ) -> SignIn:
+        """A session by a passkey alone, or by a password with a passkey as second factor.
+
+        `credential` is what the browser's `toJSON()` wrote. Raises InvalidPasskey, InvalidCredentials,
+        TooManyAttempts, AccountBanned.
+        """
+        beside = None
+        if password:
+            beside = await self.check_password(login.strip().lower(), password, address=address, again=True)
+        user = await self.passkeys.check(credential, beside_password_of=beside)
+        if user.banned_at is not None:
+            raise AccountBanned(user.ban_reason)
+        return await self.sessions.begin(user, address=address, user_agent=user_agent, method="passkey")
+
     async def check_password(
         self, login: str, password: str, *, address: str, totp_code: str | None = None, again: bool = False
     ) -> User:
@@ -292,7 +313,7 @@ class Identity:
         return user
 
     async def authenticate(self, connection: HTTPConnection) -> tuple[Actor, str]:
-        """Who asks, and by what: a bearer token or key, `?token=`, else the cookie. One query at most.
+        """Who asks, and by what: a bearer token or key, `?token=`, `?ticket=` (WebSockets), else the cookie.
 
         Raises Unauthenticated, and OriginRefused for a cookie that another site's page sent.
         """
@@ -303,7 +324,10 @@ class Identity:
                 self.refuse_other_sites(connection)
         if not token:
             raise Unauthenticated("Sign in, or send an API key as a bearer token.")
-        actor = await (self.api_keys.find(token) if looks_like_a_key(token) else self.sessions.find(token))
+        if via == "ticket":
+            actor = self.tickets.use(token)
+        else:
+            actor = await (self.api_keys.find(token) if looks_like_a_key(token) else self.sessions.find(token))
         if actor is None:
             raise Unauthenticated("This session or API key is unknown, expired or revoked.")
         return actor, via
@@ -331,18 +355,21 @@ class Identity:
         """The credentials stay good; what was known about them, and what is open by them, does not."""
         for credential_id in credentials:
             self._cache.forget(credential_id)
+            self.tickets.forget(credential_id)
             self.sockets.end_credential(credential_id)
         log.info("a user was moved", user=user.username, customer=user.customer_id)
 
     def ended(self, credential_id: str, user_id: str) -> None:
         """A credential is no more: nothing remembers it, and what is open by it ends."""
         self._cache.forget(credential_id)
+        self.tickets.forget(credential_id)
         self.sockets.end_credential(credential_id)
         self._bus.publish(CredentialEnded(credential_id, user_id))
 
     def changed(self, user_id: str) -> None:
         """What a person may do has changed: it counts at once, and what is open ends; clients come back with less."""
         self._cache.forget_user(user_id)
+        self.tickets.forget_user(user_id)
         self.sockets.end_user(user_id)
 
 
@@ -353,6 +380,8 @@ def _presented(connection: HTTPConnection) -> tuple[str, str]:
         return value.strip(), "bearer"
     if key := connection.headers.get("x-api-key", ""):
         return key, "bearer"
+    if connection.scope["type"] == "websocket" and (ticket := connection.query_params.get("ticket", "")):
+        return ticket, "ticket"
     if connection.scope["type"] == "websocket" or connection.scope["method"] in SAFE_METHODS:
         return connection.query_params.get("token", ""), "query"
     return "", "none"

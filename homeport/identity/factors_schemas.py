@@ -169,7 +169,6 @@ class PasskeySignIn(BaseModel):
     credential: AuthenticatorCredential
     username: str | None = Field(None, max_length=254)
     password: str | None = Field(None, max_length=1024)
-    remember: bool | None = None
 
     @model_validator(mode="after")
     def _both(self) -> PasskeySignIn:

@@ -1,4 +1,4 @@
-"""Routes of sign-in, API keys and set-up."""
+"""Routes of API keys and set-up, and the list of all routers of identity."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from homeport import __version__
 from homeport.identity import (
     COOKIE,
     Identity,
+    SignIn,
     api_keys_http,
     audit_http,
+    passkeys_http,
     schemas,
     second_factors_http,
     ssh_keys_http,
 )
-from homeport.identity.access import EVERYTHING, Actor, Verb, verbs_of
+from homeport.identity.access import EVERYTHING, Actor, Verb
 from homeport.identity.api_keys import NewKey, shown_prefix
-from homeport.identity.guard import CurrentActor, CurrentCall, require
-from homeport.identity.models import ApiKey, User
+from homeport.identity.guard import CurrentActor, require
+from homeport.identity.models import ApiKey
 from homeport.identity.scopes import role_of_scopes, scopes_of_role
 from homeport.kit.problems import ValidationFailed
 from homeport.settings import Settings
@@ -29,51 +31,16 @@ from homeport.settings import Settings
 def routes(identity: Identity, settings: Settings) -> list[APIRouter]:
     """The routers of this part."""
     return [
-        _auth(identity),
+        auth_http.routes(identity),
         _api_keys(identity),
         _api_keys_v1(identity),
         _portal(identity, settings),
         api_keys_http.routes(identity),
         audit_http.routes(identity),
         *second_factors_http.routes(identity),
+        *passkeys_http.routes(identity, _signed_in),
         ssh_keys_http.routes(identity),
     ]
-
-
-def _auth(identity: Identity) -> APIRouter:
-    router = APIRouter(prefix="/api/auth", tags=["identity"])
-
-    @router.post("/login", dependencies=[require(Verb.PUBLIC, action="login", rate="auth")])
-    async def login(
-        body: schemas.Credentials, request: Request, response: Response, call: CurrentCall
-    ) -> schemas.Token:
-        """Sign in. The session comes as a cookie for the browser and as a token for other clients."""
-        if "origin" in request.headers:  # a page of another site must not sign its visitor in as somebody else
-            identity.refuse_other_sites(request)
-        call.concerns("login", body.login[:100])
-        agent = request.headers.get("user-agent")
-        session = await identity.sign_in(body.login, body.password, address=call.address, user_agent=agent)
-        call.by(session.actor)
-        max_age = int(session.lasts.total_seconds())
-        response.set_cookie(COOKIE, session.token, max_age, path="/", secure=True, httponly=True, samesite="strict")
-        response.headers["cache-control"] = "no-store"
-        return schemas.Token(
-            token=session.token, expires_at=session.actor.expires_at, user=_me(session.user, session.actor)
-        )
-
-    @router.post("/logout", dependencies=[require(Verb.ACCOUNT_SELF)])
-    async def logout(actor: CurrentActor, response: Response) -> schemas.Message:
-        """End this session; its token is refused from now on."""
-        await identity.sign_out(actor)
-        response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="strict")
-        return schemas.Message(message="Signed out.")
-
-    @router.get("/me", dependencies=[require(Verb.ACCOUNT_SELF)])
-    async def get_me(actor: CurrentActor) -> schemas.Me:
-        """Who you are, and what you may do."""
-        return _me(await identity.user_of(actor), actor)
-
-    return router
 
 
 def _creator(identity: Identity) -> Callable[[Actor, schemas.NewApiKey], Awaitable[NewKey]]:
@@ -156,19 +123,6 @@ def _portal(identity: Identity, settings: Settings) -> APIRouter:
         return schemas.OnboardingState(status=status, domain=settings.domain, ip=server[0] if server else None)
 
     return router
-
-
-def _me(user: User, actor: Actor) -> schemas.Me:
-    return schemas.Me(
-        id=user.id,
-        username=user.username,
-        name=user.name,
-        email=user.email,
-        role=actor.role,
-        customer_id=user.customer_id,
-        created_at=user.created_at,
-        verbs=verbs_of(actor),
-    )
 
 
 def _row(key: ApiKey) -> dict[str, Any]:

@@ -233,8 +233,8 @@ class SecondFactors:
 
 
 def _context(user_id: str) -> str:
-    """What the sealed secret is bound to: one person's is no good in another's row."""
-    return f"totp:{user_id}"
+    """What the sealed secret is bound to (storage/sealed.py says the same): it is no good in another's row."""
+    return f"{user_id}/totp"
 
 
 def _new_setup(account: str) -> tuple[str, str, str]:
