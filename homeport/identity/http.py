@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -9,11 +10,10 @@ from fastapi import APIRouter, Request, Response
 
 from homeport import __version__
 from homeport.identity import (
-    COOKIE,
     Identity,
-    SignIn,
     api_keys_http,
     audit_http,
+    auth_http,
     passkeys_http,
     schemas,
     second_factors_http,
@@ -38,7 +38,7 @@ def routes(identity: Identity, settings: Settings) -> list[APIRouter]:
         api_keys_http.routes(identity),
         audit_http.routes(identity),
         *second_factors_http.routes(identity),
-        *passkeys_http.routes(identity, _signed_in),
+        *passkeys_http.routes(identity, functools.partial(auth_http.answer, remember=True)),
         ssh_keys_http.routes(identity),
     ]
 

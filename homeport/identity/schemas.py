@@ -25,11 +25,16 @@ Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 
 
 class Credentials(BaseModel):
-    """`username` or `email`, and the password."""
+    """`username` or `email`, and the password; `totp_code` is asked for with 401 `2fa_required`.
+
+    Without `remember` the cookie goes when the browser is closed.
+    """
 
     username: str | None = Field(None, max_length=254)
     email: str | None = Field(None, max_length=254)
-    password: str = Field(max_length=1024)
+    password: str = Field(min_length=1, max_length=1024)
+    totp_code: str | None = Field(None, max_length=32, description="6 digits, or a backup code.")
+    remember: bool = True
 
     @model_validator(mode="after")
     def _one_name(self) -> Credentials:
@@ -43,23 +48,53 @@ class Credentials(BaseModel):
 
 
 class Me(BaseModel):
+    """`role` is admin, customer, or the rank itself; `roles` are the fleet's: admin, deployer, operator, viewer."""
+
     id: str
+    sub: str
+    number: int
     username: str
     name: str
     email: str | None
-    role: Role
+    role: str
+    rank: Role
+    roles: list[str]
     customer_id: str | None
     created_at: Timestamp
     verbs: list[Verb]
 
 
-class Token(BaseModel):
-    """The session's token: the browser has it as a cookie already, other clients send it as a bearer token."""
+class Tokens(BaseModel):
+    """`token` and `access_token` are the same; `refresh_token` is good once; `expires_in` is in seconds."""
 
     token: str
-    token_type: str = "bearer"  # noqa: S105 - the word of RFC 6750, no secret
+    access_token: str
+    refresh_token: str
+    token_type: str = "Bearer"  # noqa: S105 - the word of RFC 6750, no secret
+    expires_in: int
     expires_at: Timestamp | None
+
+
+class Token(Tokens):
+    """A session: the browser has it as a cookie already, other clients send `token` as a bearer token."""
+
     user: Me
+
+
+class RefreshToken(BaseModel):
+    refresh_token: str = Field(min_length=1, max_length=1024)
+
+
+class SignedOut(BaseModel):
+    message: str
+    success: bool = True
+
+
+class Ticket(BaseModel):
+    """For one WebSocket, as `?ticket=`, within `expires_in` seconds."""
+
+    ticket: str
+    expires_in: int
 
 
 class Message(BaseModel):

@@ -19,7 +19,7 @@ async def test_signing_in_sets_a_cookie_that_only_this_host_gets_and_no_script_r
         answer = await client.post("/api/auth/login", json={"username": "admin", "password": door.password})
     assert answer.status_code == 200
     body = answer.json()
-    assert body["token_type"] == "bearer"
+    assert body["token_type"] == "Bearer"
     assert body["expires_at"] == "2026-04-05T10:00:00Z"
     assert body["user"]["username"] == "admin"
     cookie = answer.headers["set-cookie"]
@@ -70,7 +70,7 @@ async def test_me_is_the_user_and_what_it_may_do(door: Door) -> None:
         me = (await client.get("/api/auth/me")).json()
     assert re.fullmatch("usr_[a-z0-9]{16}", me["id"])
     assert me["created_at"] == "2026-03-29T10:00:00Z"
-    assert (me["email"], me["role"], me["customer_id"]) == ("ann@example.org", "user", "cust_1")
+    assert (me["email"], me["role"], me["rank"], me["customer_id"]) == ("ann@example.org", "customer", "user", "cust_1")
     assert "services.read" in me["verbs"]
     assert "services.write" not in me["verbs"]
 
@@ -78,7 +78,7 @@ async def test_me_is_the_user_and_what_it_may_do(door: Door) -> None:
 async def test_signing_out_ends_the_session_and_clears_the_cookie(door: Door) -> None:
     async with door.client(await door.admin_token()) as client:
         answer = await client.post("/api/auth/logout")
-        assert (answer.status_code, answer.json()) == (200, {"message": "Signed out."})
+        assert (answer.status_code, answer.json()) == (200, {"message": "Signed out.", "success": True})
         assert "max-age=0" in answer.headers["set-cookie"].lower()
         after = await client.get("/api/auth/me")
     assert (after.status_code, after.json()["code"]) == (401, "unauthenticated")
