@@ -19,12 +19,14 @@ import homeport
 from homeport.cli.app import app as verbs
 from homeport.cli.exits import MEANING, exit_code
 from homeport.cli.problems import PortalRefused
+from homeport.identity.access import NEEDS
 from homeport.kit.problems import Problem
 from homeport.portal import unopened
 from homeport.services import compose
 from homeport.services.sources.template import CATEGORIES, Template
 from homeport.services.sources.templates import Templates
 from homeport.settings import Settings
+from homeport.testing.callers import CALLERS, expected, guarded_routes
 from homeport.web.permissions import verb_of
 
 ROOT = Path(__file__).parent.parent
@@ -39,6 +41,7 @@ def pages() -> dict[Path, str]:
         reference / "cli.md": cli_page(),
         reference / "problems.md": problems_page(),
         reference / "endpoints.md": endpoints_page(),
+        reference / "permissions.md": permissions_page(),
         reference / "templates.md": templates_page(),
     }
 
@@ -113,6 +116,39 @@ def endpoints_page() -> str:
         "token>`, or by the cookie of the web pages. *permission* is what the account or key has to be allowed.\n\n"
         f"{_table(('method', 'path', 'permission', 'what'), cells)}"
     )
+
+
+def permissions_page() -> str:
+    """Every route and who may use it, and how many cells of that table are tested."""
+    routes = guarded_routes(unopened().routes)
+    verbs = [
+        (f"`{verb}`", f"`{need.scope}`" if need.scope else "any", need.least, _yes(need.portal), _yes(need.person))
+        for verb, need in NEEDS.items()
+    ]
+    callers = [(f"`{caller.name}`", caller.words) for caller in CALLERS]
+    signs = {"in": "yes", "401": "401", "403": "·"}
+    cells = [
+        (f"`{route.method} {route.path}`", f"`{route.verb}`", *(signs[expected(caller, route)] for caller in CALLERS))
+        for route in routes
+    ]
+    return (
+        f"{_WRITTEN}# Permissions\n\n"
+        "One function decides, by one table: what a route does (its verb), the scope that opens it and the lowest "
+        "role. A person's scopes come from the role unless an administrator gave others; a key or session may be limited to "
+        "fewer. Somebody who belongs to a customer reaches that customer's things only: of others' things such a "
+        "caller gets a 404 or an empty list.\n\n"
+        f"{_table(('verb', 'scope', 'lowest role', 'never for customers', 'people only'), verbs)}\n"
+        "## Callers\n\n"
+        f"{_table(('caller', 'what it presents'), callers)}\n"
+        "## Routes\n\n"
+        f"{len(routes)} routes, {len(CALLERS)} callers: {len(routes) * len(CALLERS):,} cells, each of which is tested "
+        "by `python -m pytest tests/web/test_permission_matrix.py`. `yes`: let in; 401: not known; `·`: 403.\n\n"
+        f"{_table(('route', 'verb', *(caller.name for caller in CALLERS)), cells)}"
+    )
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else ""
 
 
 def templates_page() -> str:
