@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
 import secrets
 import ssl
@@ -22,6 +21,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from homeport.kit.clock import Clock
 from homeport.kit.files import atomic_write
 from homeport.kit.problems import Problem
+from homeport.relay.contexts import server_context
 
 log = structlog.get_logger()
 
@@ -43,6 +43,7 @@ class AuthorityBroken(Problem):
 @dataclass(frozen=True)
 class _Leaf:
     context: ssl.SSLContext
+    certificate: x509.Certificate
     renew_at: datetime
 
 
@@ -112,6 +113,18 @@ class Authority:
 
         Minting takes about a millisecond, so it happens here, on the event loop.
         """
+        return self._leaf_for(name).context
+
+    def certificate_for(self, name: str | None) -> x509.Certificate:
+        """The leaf that such a connection is shown."""
+        return self._leaf_for(name).certificate
+
+    @property
+    def certificate(self) -> x509.Certificate:
+        """The authority's own certificate."""
+        return self._ca
+
+    def _leaf_for(self, name: str | None) -> _Leaf:
         key = name.lower().removesuffix(".") if name else ""
         is_foreign = False
         if key == self._domain or not self._below(key):
@@ -120,13 +133,13 @@ class Authority:
         leaf = self._leaves.get(key)
         if leaf is None or self._clock.now() >= leaf.renew_at:
             if key and not is_foreign and not self._known(key) and not self._take_stranger():
-                return self.context_for(None)
+                return self._leaf_for(None)
             leaf = self._mint(key)
             self._leaves[key] = leaf
             if len(self._leaves) > self._cached:
                 self._leaves.popitem(last=False)
         self._leaves.move_to_end(key)
-        return leaf.context
+        return leaf
 
     def trust_hint(self) -> str:
         """How a person makes their machine trust this portal."""
@@ -220,23 +233,8 @@ class Authority:
             )
             .sign(self._key, hashes.SHA256())
         )
-        context = _server_context(_pem(key) + leaf.public_bytes(serialization.Encoding.PEM))
-        return _Leaf(context, now + (until - now) * 2 / 3)
-
-
-def _server_context(key_and_chain: bytes) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
-    context.set_alpn_protocols(["http/1.1"])
-    # The ssl module reads keys from files only; this one is memory, and gone when closed.
-    memory = os.memfd_create("leaf", os.MFD_CLOEXEC)
-    try:
-        os.write(memory, key_and_chain)
-        context.load_cert_chain(f"/proc/self/fd/{memory}")
-    finally:
-        os.close(memory)
-    return context
+        context = server_context(_pem(key) + leaf.public_bytes(serialization.Encoding.PEM))
+        return _Leaf(context, leaf, now + (until - now) * 2 / 3)
 
 
 def _usage(*, signs_certificates: bool) -> x509.KeyUsage:

@@ -67,20 +67,25 @@ class Ingress:
     """Listens, and dispatches each connection by the name in its ClientHello.
 
     `find(name)` returns the owner of a name (None as name: the client sent none, as for an IP address), or None to
-    close. A plain HTTP request is answered 308 to https on the same host. A connection is pending until its handler
-    returns: of more than `pending_limit` the oldest is cut, and an address with `pending_per_address` gets no further
-    one until some are through.
+    close. `challenge` is asked first: who proves a name to a certificate authority by this hello. A plain HTTP request
+    is answered with the text that `plain` has for its path, else 308 to https on the same host. A connection is pending
+    until its handler returns: of more than `pending_limit` the oldest is cut, and an address with `pending_per_address`
+    gets no further one until some are through.
     """
 
     def __init__(
         self,
         find: Callable[[str | None], Handler | None],
         *,
+        challenge: Callable[[ClientHello], Handler | None] = lambda _: None,
+        plain: Callable[[str], str | None] = lambda _: None,
         hello_timeout: float = 10.0,
         pending_limit: int = 1024,
         pending_per_address: int = 256,
     ) -> None:
         self._find = find
+        self._challenge = challenge
+        self._plain = plain
         self._hello_timeout = hello_timeout
         self._pending_limit = pending_limit
         self._pending_per_address = pending_per_address
@@ -195,7 +200,7 @@ class Ingress:
                 if isinstance(hello, NotTls):
                     await self._redirect(sock)
             if isinstance(hello, ClientHello):
-                handler = self._find(hello.server_name)
+                handler = self._challenge(hello) or self._find(hello.server_name)
                 if handler is not None:
                     await handler.handle(sock, address, hello.server_name)
                     return
@@ -225,7 +230,7 @@ class Ingress:
             await _readable(sock)
 
     async def _redirect(self, sock: socket.socket) -> None:
-        """Answer a plain HTTP request with its https address; the port is the same."""
+        """Answer a plain HTTP request; its https address has the same port."""
         head = b""
         loop = asyncio.get_running_loop()
         while b"\r\n\r\n" not in head and b"\n\n" not in head:
@@ -233,18 +238,29 @@ class Ingress:
             head += data
             if not data or len(head) > MAX_PLAIN_HEAD_BYTES or not head[:1].isupper():
                 return
-        line, host = _PLAIN_LINE.match(head), _PLAIN_HOST.search(head)
-        if line is None or host is None:
+        answer = self._plain_answer(head)
+        if answer is None:
             return
-        location = b"https://" + host[1] + line[1]
-        answer = b"HTTP/1.1 308 Permanent Redirect\r\nLocation: %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-        await loop.sock_sendall(sock, answer % location)
+        await loop.sock_sendall(sock, answer)
         with contextlib.suppress(OSError):
             sock.shutdown(socket.SHUT_WR)
         # Closing with unread bytes would reset the connection, and the answer with it.
         for _ in range(16):
             if not await loop.sock_recv(sock, 4096):
                 return
+
+    def _plain_answer(self, head: bytes) -> bytes | None:
+        line, host = _PLAIN_LINE.match(head), _PLAIN_HOST.search(head)
+        if line is None or host is None:
+            return None
+        text = self._plain(line[1].decode("ascii"))
+        if text is not None:
+            kind = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
+            return kind % len(text) + text.encode("ascii")
+        return (
+            b"HTTP/1.1 308 Permanent Redirect\r\nLocation: https://%s%s\r\n"
+            b"Content-Length: 0\r\nConnection: close\r\n\r\n" % (host[1], line[1])
+        )
 
 
 async def _readable(sock: socket.socket) -> None:

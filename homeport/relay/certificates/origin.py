@@ -1,0 +1,92 @@
+"""How a certificate came to be here, and what is needed to get the next one; kept beside it as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from typing import Any, Literal
+
+from homeport.kit.clock import parse_rfc3339, rfc3339
+from homeport.kit.sealing import Sealer
+
+Method = Literal["letsencrypt", "selfsigned", "custom"]  # as seed 002's clients know them
+Challenge = Literal["http-01", "dns-01", "tls-alpn-01"]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What to order from an ACME directory. `names` begins with the name it is known by.
+
+    `dns` says who sets TXT records (dns-01 only); it may hold secrets. `automatic`: nobody asked, a proven domain did.
+    """
+
+    names: tuple[str, ...]
+    email: str
+    challenge: Challenge
+    directory_url: str
+    dns: Mapping[str, Any] | None = field(default=None, repr=False)
+    automatic: bool = False
+
+    @property
+    def domain(self) -> str:
+        return self.names[0]
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether somebody has to set the record each time."""
+        return self.challenge == "dns-01" and (self.dns or {}).get("provider") == "manual"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """`serves`: the names it answers for; a self-signed one holds more. The last three tell of failed renewals."""
+
+    method: Method
+    serves: tuple[str, ...]
+    installed_at: datetime
+    wish: Wish | None = None
+    validity_days: int = 0
+    key_type: str = ""
+    failures: int = 0
+    tried_at: datetime | None = None
+    error: str = ""
+
+    def failed(self, at: datetime, error: str) -> Origin:
+        """After one more renewal that did not work."""
+        return replace(self, failures=self.failures + 1, tried_at=at, error=error)
+
+
+def to_json(origin: Origin, sealer: Sealer, domain: str) -> str:
+    """The provider's settings are sealed for this domain."""
+    body = asdict(origin)
+    body["installed_at"] = rfc3339(origin.installed_at)
+    body["tried_at"] = rfc3339(origin.tried_at) if origin.tried_at else None
+    if origin.wish and origin.wish.dns is not None:
+        body["wish"]["dns"] = sealer.seal(json.dumps(dict(origin.wish.dns)), _context(domain))
+    return json.dumps(body, indent=2) + "\n"
+
+
+def from_json(text: str, sealer: Sealer, domain: str) -> Origin:
+    """Raises ValueError, KeyError, TypeError or SealBroken for what is not an origin of this portal."""
+    body = json.loads(text)
+    wish = body.pop("wish", None)
+    tried_at = body.pop("tried_at", None)
+    if wish is not None:
+        sealed = wish.pop("dns", None)
+        dns = json.loads(sealer.open(sealed, _context(domain))) if sealed else None
+        wish = Wish(**{**wish, "names": tuple(wish["names"])}, dns=dns)
+    return Origin(
+        **{
+            **body,
+            "serves": tuple(body["serves"]),
+            "installed_at": parse_rfc3339(body["installed_at"]),
+        },
+        wish=wish,
+        tried_at=parse_rfc3339(tried_at) if tried_at else None,
+    )
+
+
+def _context(domain: str) -> str:
+    return f"tls:{domain}:dns"
