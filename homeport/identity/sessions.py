@@ -123,7 +123,7 @@ class Sessions:
         }
         key_id = next(iter(self._keys))
         token = jwt.encode(claims, self._keys[key_id], algorithm=_ALGORITHM, headers={"kid": key_id})
-        return SignIn(token, refresh, length, _actor(session, user), user)
+        return SignIn(token, refresh, length, actor_of(session, user), user)
 
     async def find(self, token: str) -> Actor | None:
         """Who the token stands for; None when it is forged, expired or revoked. One query at most."""
@@ -137,7 +137,7 @@ class Sessions:
                 found = await store.find_session(db, session_id, self._clock.now())
             if found is None:
                 return None
-            known = self._cache.remember(session_id, _actor(*found), b"", generation)
+            known = self._cache.remember(session_id, actor_of(*found), b"", generation)
         expires_at, now = known.actor.expires_at, self._clock.now()
         if expires_at is None or expires_at <= now:
             return None
@@ -171,7 +171,7 @@ class Sessions:
         return str(claims["jti"])
 
 
-def _actor(session: Session, user: User) -> Actor:
+def actor_of(session: Session, user: User) -> Actor:
     return Actor(
         id=user.id,
         kind="user",
