@@ -21,13 +21,14 @@ from homeport.identity.access import ANONYMOUS, Actor, Owned, Role, Verb, allowe
 from homeport.identity.api_keys import ApiKeys, looks_like_a_key
 from homeport.identity.audit import AuditLog
 from homeport.identity.cache import CredentialCache, LastUses
+from homeport.identity.certificates import Certificates
 from homeport.identity.client_address import Proxies
 from homeport.identity.credentials import Passwords, new_password
 from homeport.identity.customers import Customers, Holding, Holdings, customer_name
 from homeport.identity.events import CredentialEnded
 from homeport.identity.models import User
 from homeport.identity.onboarding import OnboardingGate, OnboardingStatus
-from homeport.identity.origin import SAFE_METHODS, is_own_origin, needs_origin
+from homeport.identity.origin import SAFE_METHODS, is_foreign, is_own_origin, needs_origin
 from homeport.identity.passkeys import Passkeys
 from homeport.identity.plans import CustomerPlan, Plans, plan_of
 from homeport.identity.problems import (
@@ -122,6 +123,16 @@ class Identity:
         )
         self.passkeys = Passkeys(database, clock, domain=settings.domain, base_url=base_url)
         self.ssh_keys = SshKeys(database, clock)
+        self.certificates = Certificates(
+            database,
+            clock,
+            self._cache,
+            self._uses,
+            key_dir,
+            Proxies(settings.certificate_proxies),
+            ended=self.ended,
+            narrowed=self.narrowed,
+        )
 
     async def open(self) -> None:
         """Read or make the keys that sign sessions and the audit log; make the first plans."""
@@ -129,6 +140,7 @@ class Identity:
         await self.sessions.open()
         await self.audit.open()
         await self.plans.open()
+        await self.certificates.open()
 
     async def close(self) -> None:
         self.sockets.end_all()
@@ -313,11 +325,20 @@ class Identity:
         return user
 
     async def authenticate(self, connection: HTTPConnection) -> tuple[Actor, str]:
-        """Who asks, and by what: a bearer token or key, `?token=`, `?ticket=` (WebSockets), else the cookie.
+        """Who asks, and by what: a bearer token or key, `?token=`, `?ticket=` (WebSockets), else the client certificate
+        where one is asked for, else the cookie.
 
-        Raises Unauthenticated, and OriginRefused for a cookie that another site's page sent.
+        Raises Unauthenticated, OriginRefused for a cookie or certificate that another site's page made the browser
+        send, CertificateRequired, CertificateRevoked, and SecondFactorRequired for a certificate that is not enough.
         """
+        holder = await self.certificates.admission.admit(connection)
         token, via = _presented(connection)
+        if not token and holder is not None:
+            if needs_origin(connection) and is_foreign(connection, self._base_url):
+                raise OriginRefused("This request did not come from a page of this portal.")
+            if holder.kind == "user":
+                await self.second_factors.admit_certificate(connection, holder.id)
+            return holder, "certificate"
         if not token:
             token, via = connection.cookies.get(COOKIE, ""), "cookie"
             if token and needs_origin(connection):
@@ -365,6 +386,12 @@ class Identity:
         self.tickets.forget(credential_id)
         self.sockets.end_credential(credential_id)
         self._bus.publish(CredentialEnded(credential_id, user_id))
+
+    def narrowed(self, credential_id: str) -> None:
+        """What a credential may do has changed: it counts at once, and what is open by it ends."""
+        self._cache.forget(credential_id)
+        self.tickets.forget(credential_id)
+        self.sockets.end_credential(credential_id)
 
     def changed(self, user_id: str) -> None:
         """What a person may do has changed: it counts at once, and what is open ends; clients come back with less."""

@@ -34,6 +34,7 @@ class Verb(StrEnum):
     AUDIT_READ = "audit.read"
     CERTIFICATES_READ = "certificates.read"
     CERTIFICATES_WRITE = "certificates.write"
+    CERTIFICATES_OWN = "certificates.own"
     SETTINGS_READ = "settings.read"
     SETTINGS_WRITE = "settings.write"
     RETENTION_WRITE = "retention.write"
@@ -94,6 +95,7 @@ NEEDS: Mapping[Verb, Need] = {
     Verb.AUDIT_READ: Need("audit:read", Role.MODERATOR, portal=True),
     Verb.CERTIFICATES_READ: Need("certificates:read", Role.ADMIN, portal=True),
     Verb.CERTIFICATES_WRITE: Need("certificates:write", Role.ADMIN, portal=True),
+    Verb.CERTIFICATES_OWN: Need(None),
     Verb.SETTINGS_READ: Need("settings:read", Role.ADMIN, portal=True),
     Verb.SETTINGS_WRITE: Need("settings:write", Role.ADMIN, portal=True),
     Verb.RETENTION_WRITE: Need("retention:write", Role.SUPERADMIN, portal=True),

@@ -61,16 +61,24 @@ class Guard:
     """Asked before a route's handler: who, set-up complete, not too often, allowed. In the order of spec/host.md A.0.
 
     `changes`: whether using the route is an act that the audit log records; by default unsafe methods are. `action` is
-    its name there, by default the route's. `rate`: which limit counts.
+    its name there, by default the route's. `rate`: which limit counts. `certificate`: whether a client
+    certificate has to come along where they are asked for.
     """
 
     def __init__(
-        self, verb: Verb, *, changes: bool | None = None, action: str | None = None, rate: Rate = "api"
+        self,
+        verb: Verb,
+        *,
+        changes: bool | None = None,
+        action: str | None = None,
+        rate: Rate = "api",
+        certificate: bool = True,
     ) -> None:
         self.verb = verb
         self.changes = changes
         self.action = action
         self.rate: Rate = rate
+        self.certificate = certificate
 
     async def __call__(self, connection: HTTPConnection) -> None:
         identity = identity_of(connection)
@@ -78,6 +86,8 @@ class Guard:
         connection.scope[CALL] = call
         if self._is_act(connection):
             call.act = self._act(connection, call)
+        if self.certificate:
+            await identity.certificates.admission.admit(connection)
         if self.verb is not Verb.PUBLIC:
             try:
                 actor, call.via = await identity.authenticate(connection)
@@ -116,7 +126,8 @@ class Guard:
         if self.rate == "auth":
             who, limit = f"auth:{network_of(call.address)}", settings.rate_limit_auth
         else:
-            limit = settings.rate_limit_pages if call.via in {"cookie", "open"} else settings.rate_limit_api
+            pages = call.via in {"cookie", "open"} or (call.via == "certificate" and actor.kind == "user")
+            limit = settings.rate_limit_pages if pages else settings.rate_limit_api
             if actor.kind == "anonymous":
                 who = f"api:{network_of(call.address)}"
             elif actor.kind == "user":
@@ -147,12 +158,19 @@ def refusal(actor: Actor, verb: Verb) -> Exception:
     )
 
 
-def require(verb: Verb, *, changes: bool | None = None, action: str | None = None, rate: Rate = "api") -> Any:
+def require(
+    verb: Verb,
+    *,
+    changes: bool | None = None,
+    action: str | None = None,
+    rate: Rate = "api",
+    certificate: bool = True,
+) -> Any:
     """Declares what a route does: `@router.get(path, dependencies=[require(Verb.SERVICES_READ)])`, WebSockets too.
 
     The arguments are Guard's.
     """
-    return Depends(Guard(verb, changes=changes, action=action, rate=rate))
+    return Depends(Guard(verb, changes=changes, action=action, rate=rate, certificate=certificate))
 
 
 def guards_of(route: Any) -> list[Guard]:

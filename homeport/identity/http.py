@@ -21,6 +21,7 @@ from homeport.identity import (
 )
 from homeport.identity.access import EVERYTHING, Actor, Verb
 from homeport.identity.api_keys import NewKey, shown_prefix
+from homeport.identity.certificates import http as certificates_http
 from homeport.identity.guard import CurrentActor, require
 from homeport.identity.models import ApiKey
 from homeport.identity.scopes import role_of_scopes, scopes_of_role
@@ -40,6 +41,7 @@ def routes(identity: Identity, settings: Settings) -> list[APIRouter]:
         *second_factors_http.routes(identity),
         *passkeys_http.routes(identity, functools.partial(auth_http.answer, remember=True)),
         ssh_keys_http.routes(identity),
+        *certificates_http.routes(identity.certificates),
     ]
 
 
@@ -110,7 +112,7 @@ def _api_keys_v1(identity: Identity) -> APIRouter:
 def _portal(identity: Identity, settings: Settings) -> APIRouter:
     router = APIRouter(prefix="/api", tags=["portal"])
 
-    @router.get("/health", dependencies=[require(Verb.PUBLIC, rate="none")])
+    @router.get("/health", dependencies=[require(Verb.PUBLIC, rate="none", certificate=False)])
     async def get_health() -> schemas.Health:
         """The portal answers."""
         return schemas.Health(status="ok", version=__version__)

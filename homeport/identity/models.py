@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Float, ForeignKey, Index, Integer, LargeBinary, String, Text
+from sqlalchemy import BigInteger, Float, ForeignKey, Index, Integer, LargeBinary, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from homeport.storage import Base, Instant, Json
@@ -182,9 +182,18 @@ class SshKey(Base):
 
 
 class ClientCertificate(Base):
-    """`kind`: admin (stands for `user_id`), agent, plugin-agent (may do `scopes`)."""
+    """`kind`: person (stands for `user_id`, within `scopes`), agent, plugin-agent (may do `scopes`)."""
 
     __tablename__ = "client_certificates"
+    __table_args__ = (
+        Index(
+            "uq_client_certificates_good_label",
+            "label",
+            unique=True,
+            sqlite_where=text("kind <> 'person' AND revoked_at IS NULL"),
+            postgresql_where=text("kind <> 'person' AND revoked_at IS NULL"),
+        ),
+    )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     serial: Mapped[str] = mapped_column(String(64), unique=True)  # hexadecimal, lower case, no leading zeros

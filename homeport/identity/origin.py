@@ -29,6 +29,12 @@ def is_own_origin(connection: HTTPConnection, base_url: Callable[[], str]) -> bo
     return origin in {_origin_of(base_url()), f"{scheme}://{connection.headers.get('host', '')}"}
 
 
+def is_foreign(connection: HTTPConnection, base_url: Callable[[], str]) -> bool:
+    """Whether a page of another site caused this request. Clients that are no browsers say nothing: theirs is not."""
+    asked = "origin" in connection.headers or "sec-fetch-site" in connection.headers
+    return asked and not is_own_origin(connection, base_url)
+
+
 def _origin_of(url: str) -> str:
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"

@@ -98,6 +98,7 @@ def test_a_machine_has_no_account_and_only_what_its_certificate_names() -> None:
     agent = Actor("crt_1", "agent", "agent:box", Role.USER, scopes=("services:read", "system:read"))
     assert {verb for verb in Verb if allowed(agent, verb)} == {
         Verb.PUBLIC,
+        Verb.CERTIFICATES_OWN,
         Verb.SERVICES_READ,
         Verb.JOBS_READ,
         Verb.TEMPLATES_READ,

@@ -229,6 +229,15 @@ def _certificates() -> None:
     )
     op.create_index(op.f("ix_client_certificates_label"), "client_certificates", ["label"])
     op.create_index(op.f("ix_client_certificates_user_id"), "client_certificates", ["user_id"])
+    good = sa.text("kind <> 'person' AND revoked_at IS NULL")
+    op.create_index(
+        "uq_client_certificates_good_label",
+        "client_certificates",
+        ["label"],
+        unique=True,
+        sqlite_where=good,
+        postgresql_where=good,
+    )
     op.create_table(
         "enrolment_tokens",
         sa.Column("sha256", sa.LargeBinary(length=32), nullable=False),

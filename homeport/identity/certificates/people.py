@@ -1,0 +1,124 @@
+"""A person's own certificates: each stands for the person, with the role and scopes of that moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from homeport.identity import scopes
+from homeport.identity.access import Actor, covers
+from homeport.identity.cache import LastUses
+from homeport.identity.certificates import store
+from homeport.identity.certificates.agents import Ended
+from homeport.identity.certificates.authority import LIFETIME, ClientAuthority
+from homeport.identity.certificates.bundles import Format, new_key, pack
+from homeport.identity.certificates.issuing import Issued, Order, checked_label, lasting, sign
+from homeport.identity.certificates.problems import CertificateNotFound
+from homeport.identity.models import ClientCertificate
+from homeport.kit.clock import Clock
+from homeport.kit.problems import Conflict
+from homeport.storage import Database
+
+MOST = 20  # good ones that a person may have
+
+
+class OwnCertificates:
+    """Owns the rows of people in `client_certificates`."""
+
+    def __init__(
+        self, database: Database, clock: Clock, authority: ClientAuthority, uses: LastUses, ended: Ended
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._authority = authority
+        self._uses = uses
+        self._ended = ended
+
+    async def issue(
+        self,
+        actor: Actor,
+        label: str,
+        *,
+        form: Format = "p12",
+        legacy: bool = False,
+        days: int | None = None,
+    ) -> Issued:
+        """One that may do what its person may, within what it was made by. Raises ValidationFailed, Conflict."""
+        return await self._issue(actor, checked_label(label), form, lasting(days), actor.within, legacy=legacy)
+
+    async def rotate(
+        self, actor: Actor, ref: str | None, *, form: Format = "p12", legacy: bool = False, label: str = "browser"
+    ) -> tuple[Issued, str | None]:
+        """A new one in place of `ref` (None: of the one in use, else the newest), which is refused from now on; its id.
+
+        Whoever has none yet gets a first one, called `label`. Raises CertificateNotFound for a `ref` that is unknown.
+        """
+        now = self._clock.now()
+        async with self._database.read() as db:
+            rows = [row for row in await store.list_of_person(db, actor.id) if _is_good(row, now)]
+        wanted = ref or actor.credential_id
+        old = next((row for row in rows if row.id == wanted), None)
+        if old is None and ref is not None:
+            raise CertificateNotFound(f"You have no certificate {ref[:80]}.")
+        old = old or (rows[0] if rows else None)
+        if old is None:
+            return await self._issue(actor, checked_label(label), form, LIFETIME, actor.within, legacy=legacy), None
+        held = scopes.read(old.scopes) or ()
+        within = held if covers(actor.within, held) else actor.within
+        issued = await self._issue(actor, old.label, form, LIFETIME, within, legacy=legacy, replaces=old)
+        self._ended(old.id, actor.id)
+        return issued, old.id
+
+    async def list_for(self, user_id: str) -> Sequence[ClientCertificate]:
+        """The person's, revoked ones too, the newest first, each with its last use up to this moment."""
+        async with self._database.read() as db:
+            rows = await store.list_of_person(db, user_id)
+        for row in rows:
+            row.last_used_at = self._uses.latest(row.id, row.last_used_at)
+        return rows
+
+    async def revoke(self, ref: str, user_id: str) -> None:
+        """Refused from now on, and what is open by it ends. Raises CertificateNotFound, for another person's too."""
+        async with self._database.write() as db:
+            row = await store.find_of_person(db, ref, user_id)
+            if row is None or not await store.revoke(db, [row.id], self._clock.now()):
+                raise CertificateNotFound(f"You have no certificate {ref[:80]} that is good.")
+        self._ended(row.id, user_id)
+
+    async def _issue(
+        self,
+        actor: Actor,
+        label: str,
+        form: Format,
+        lasts: timedelta,
+        within: tuple[str, ...],
+        *,
+        legacy: bool,
+        replaces: ClientCertificate | None = None,
+    ) -> Issued:
+        order = Order(
+            kind=store.PERSON,
+            label=label,
+            within=within,
+            method=form,
+            lasts=lasts,
+            user_id=actor.id,
+            unit=actor.name,
+            created_by=actor.id,
+            until=actor.expires_at if actor.kind == "key" else None,
+        )
+        key, now = new_key(), self._clock.now()
+        issued = sign(self._authority, self._clock, key.public_key(), order)
+        async with self._database.write() as db:
+            if replaces is not None:
+                await store.revoke(db, [replaces.id], now)
+            elif sum(_is_good(row, now) for row in await store.list_of_person(db, actor.id)) >= MOST:
+                raise Conflict(f"You have {MOST} certificates already: revoke one that you do not use.")
+            db.add(issued.row)
+        name = f"Homeport {actor.name} {label}"
+        bundle = pack(key, issued.certificate, self._authority.certificate, form, name=name, legacy=legacy)
+        return Issued(issued.row, issued.certificate, bundle)
+
+
+def _is_good(row: ClientCertificate, now: datetime) -> bool:
+    return row.revoked_at is None and row.expires_at > now
