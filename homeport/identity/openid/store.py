@@ -44,6 +44,12 @@ async def mark(db: AsyncSession, mark_id: str, at: datetime, expires_at: datetim
         known.at, known.expires_at = max(known.at, at), max(known.expires_at, expires_at)
 
 
+async def mark_once(db: AsyncSession, mark_id: str, at: datetime, expires_at: datetime) -> None:
+    """Raises IntegrityError when it is there already."""
+    db.add(OidcMark(id=mark_id, at=at, expires_at=expires_at))
+    await db.flush()
+
+
 async def delete_expired_marks(db: AsyncSession, now: datetime) -> None:
     await db.execute(delete(OidcMark).where(OidcMark.expires_at <= now))
 
