@@ -6,6 +6,7 @@ Brings an HTTP client along: import it where it is needed, not at the start.
 from __future__ import annotations
 
 import ssl
+from pathlib import Path
 
 import certifi
 import httpx
@@ -20,13 +21,16 @@ class AnswerTooLarge(ValueError):
 class GuardedTransport(httpx.AsyncBaseTransport):
     """Connects to the address that was judged, under the name that was asked for; at each redirect too.
 
-    Raises the guard's problems. Trusts the authorities of this machine and Mozilla's.
+    Raises the guard's problems. Trusts the authorities of this machine, Mozilla's, and those in `ca_file` (PEM); raises
+    OSError when that cannot be used.
     """
 
-    def __init__(self, guard: OutboundGuard) -> None:
+    def __init__(self, guard: OutboundGuard, ca_file: Path | None = None) -> None:
         self._guard = guard
         context = ssl.create_default_context()
         context.load_verify_locations(certifi.where())
+        if ca_file is not None:
+            context.load_verify_locations(ca_file)
         self._inner = httpx.AsyncHTTPTransport(verify=context, trust_env=False)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -46,10 +50,10 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         await self._inner.aclose()
 
 
-def guarded_client(guard: OutboundGuard, *, seconds: float) -> httpx.AsyncClient:
+def guarded_client(guard: OutboundGuard, *, seconds: float, ca_file: Path | None = None) -> httpx.AsyncClient:
     """Follows no redirect, heeds no proxy of the environment; `seconds` for each step of a request."""
     return httpx.AsyncClient(
-        transport=GuardedTransport(guard), trust_env=False, follow_redirects=False, timeout=seconds
+        transport=GuardedTransport(guard, ca_file), trust_env=False, follow_redirects=False, timeout=seconds
     )
 
 

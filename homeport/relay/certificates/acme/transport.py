@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
 SECONDS = 15.0
 MOST_BYTES = 512 * 1024
-MOST_ADDRESSES = 3  # of one host, tried in turn
 _AGENT = f"homeport/{__version__}"
 
 
@@ -49,7 +47,7 @@ class Transport:
     def __init__(self, guard: OutboundGuard, ca_file: Path | None = None) -> None:
         self._guard = guard
         self._ca_file = ca_file
-        self._tls: ssl.SSLContext | None = None
+        self._client: httpx.AsyncClient | None = None
 
     async def send(
         self, method: str, url: str, content: bytes | None = None, headers: Mapping[str, str] | None = None
@@ -57,58 +55,47 @@ class Transport:
         """Raises AcmeFailed when there is no answer, DestinationRefused and DestinationUnknown."""
         import httpx
 
-        parts = urlsplit(url)
-        try:
-            port = parts.port or 443
-        except ValueError:
-            port = 0
-        if parts.scheme != "https" or not parts.hostname or parts.username or not port:
-            raise AcmeFailed(f"{url[:200]!r} is not an https:// address.")
-        if self._tls is None:
-            self._tls = await asyncio.to_thread(self._context)
-        addresses = await self._guard.resolve(parts.hostname, port)
-        path = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
-        sent = {"Host": parts.netloc, "User-Agent": _AGENT, "Accept-Encoding": "identity", **(headers or {})}
-        reason = ""
+        from homeport.kit.outbound_http import AnswerTooLarge, read_at_most
+
+        host = _host(url)
+        client = self._client
+        if client is None:
+            client = self._client = await asyncio.to_thread(self._new_client)
+        sent = {"User-Agent": _AGENT, "Accept-Encoding": "identity", **(headers or {})}
         try:
             async with (
                 asyncio.timeout(SECONDS),
-                httpx.AsyncClient(verify=self._tls, trust_env=False, timeout=SECONDS) as client,
+                client.stream(method, url, content=content, headers=sent) as answer,
             ):
-                for address in addresses[:MOST_ADDRESSES]:
-                    host = f"[{address}]" if ":" in address else address
-                    request = client.build_request(
-                        method, f"https://{host}:{port}{path}", content=content, headers=sent,
-                        extensions={"sni_hostname": parts.hostname},
-                    )  # fmt: skip
-                    try:
-                        return await _read(client, request)
-                    except httpx.ConnectError as problem:  # it may be reachable by its other address
-                        reason = str(problem)
+                body = await read_at_most(answer, MOST_BYTES)
+        except AnswerTooLarge:
+            raise AcmeFailed(f"{host} answered more than {MOST_BYTES // 1024} KB.") from None
         except (httpx.HTTPError, TimeoutError) as problem:
-            reason = str(problem) or type(problem).__name__
-        raise AcmeFailed(f"{parts.hostname} did not answer: {reason[:200]}.")
+            reason = str(problem)[:200] or type(problem).__name__
+            raise AcmeFailed(f"{host} did not answer: {reason}.") from None
+        return Answer(answer.status_code, {name.lower(): text for name, text in answer.headers.items()}, body)
 
-    def _context(self) -> ssl.SSLContext:
-        context = ssl.create_default_context()
-        if self._ca_file is not None:
-            try:
-                context.load_verify_locations(cafile=str(self._ca_file))
-            except (OSError, ssl.SSLError) as problem:
-                raise AcmeFailed(
-                    f"The CA file {self._ca_file} (setting acme_ca_file) cannot be used: {problem}."
-                ) from None
-        return context
+    async def close(self) -> None:
+        """End connections that were kept for the next request."""
+        if self._client is not None:
+            await self._client.aclose()
+
+    def _new_client(self) -> httpx.AsyncClient:
+        from homeport.kit.outbound_http import guarded_client
+
+        try:
+            return guarded_client(self._guard, seconds=SECONDS, ca_file=self._ca_file)
+        except OSError as problem:  # ssl.SSLError is one
+            raise AcmeFailed(f"The CA file {self._ca_file} (setting acme_ca_file) cannot be used: {problem}.") from None
 
 
-async def _read(client: httpx.AsyncClient, request: httpx.Request) -> Answer:
-    answer = await client.send(request, stream=True)
+def _host(url: str) -> str:
+    """Raises AcmeFailed for anything but https, whoever named the address."""
+    parts = urlsplit(url)
     try:
-        body = b""
-        async for piece in answer.aiter_raw(16 * 1024):
-            body += piece
-            if len(body) > MOST_BYTES:
-                raise AcmeFailed(f"{request.headers['host']} answered more than {MOST_BYTES // 1024} KB.")
-    finally:
-        await answer.aclose()
-    return Answer(answer.status_code, {name.lower(): text for name, text in answer.headers.items()}, body)
+        port = parts.port or 443
+    except ValueError:
+        port = 0
+    if parts.scheme != "https" or not parts.hostname or parts.username or not port:
+        raise AcmeFailed(f"{url[:200]!r} is not an https:// address.")
+    return parts.hostname
