@@ -99,8 +99,10 @@ class Database:
 def _configure_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the "begin" listener below says BEGIN itself
     cursor = connection.cursor()
+    cursor.execute("PRAGMA page_count")
+    if cursor.fetchone()[0] == 0:  # of an existing one it would wait for whoever writes
+        cursor.execute(f"PRAGMA auto_vacuum={_INCREMENTAL}")
     for pragma in (
-        f"auto_vacuum={_INCREMENTAL}",
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 import homeport.identity.models
 import homeport.services.models  # noqa: F401 - registers its tables
@@ -91,3 +94,36 @@ async def test_readers_go_on_while_somebody_writes(database: Database) -> None:
         await session.flush()
         async with asyncio.timeout(2), database.read() as reader:
             assert (await reader.scalars(select(UploadRow.id))).all() == []
+
+
+async def fill_and_empty(database: Database) -> None:
+    async with database.write() as session:
+        for number in range(300):
+            row = upload(f"upl_{number}")
+            row.owner = "x" * 80
+            row.sha256 = "y" * 64
+            session.add(row)
+    async with database.write() as session:
+        await session.execute(delete(UploadRow))
+
+
+async def test_a_vacuum_gives_back_what_deleted_rows_took(database: Database) -> None:
+    await fill_and_empty(database)
+    before = await database.size()
+    freed = await database.vacuum()
+    assert before - await database.size() == freed
+    assert freed > 0 or not database.is_sqlite
+
+
+async def test_a_database_from_before_incremental_vacuum_learns_it(tmp_path: Path) -> None:
+    file = tmp_path / "old.db"
+    with contextlib.closing(sqlite3.connect(file)) as old:
+        old.execute("CREATE TABLE before_us (x)")
+        old.commit()
+    database = Database(f"sqlite:///{file}")
+    await database.open()
+    await fill_and_empty(database)
+    assert await database.vacuum() > 0
+    async with database.engine.connect() as connection:
+        assert (await connection.exec_driver_sql("PRAGMA auto_vacuum")).scalar() == 2
+    await database.close()
