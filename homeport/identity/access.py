@@ -154,6 +154,11 @@ class Actor:
             return ROLE_SCOPES[self.role] if self.kind == "agent" else (*ROLE_SCOPES[self.role], *OWN_ACCOUNT)
         return self.scopes if self.kind == "agent" else (*self.scopes, *OWN_ACCOUNT)
 
+    @property
+    def administers(self) -> bool:
+        """Whether this is an administrator of the portal with nothing held back: no customer's, no limited key."""
+        return self.role.is_admin and self.customer_id is None and self.grants("*")
+
     def grants(self, scope: str) -> bool:
         """Whether both the person and the credential have the scope (or a pattern that matches it)."""
         return opens(self.held, scope) and opens(self.within, scope)

@@ -115,7 +115,7 @@ class Catalogue:
             "description": None,
         }
         if service.kind == "endpoint":
-            return endpoint_row(row, service, with_host=actor is not None and actor.role.is_admin)
+            return endpoint_row(row, service, with_host=actor is not None and actor.administers)
         return row
 
     def publish(self, service: ServiceRow, action: Any = "changed") -> None:

@@ -134,7 +134,7 @@ class Endpoints:
         except TimeoutError:
             healthy, message = False, f"no answer within {HEALTH_SECONDS:g} s"
         except Problem as problem:  # names the address: not for everybody
-            healthy, message = False, problem.message if actor.role.is_admin else "it may not be reached from here"
+            healthy, message = False, problem.message if actor.administers else "it may not be reached from here"
         except (OSError, ValueError, asyncio.IncompleteReadError):
             healthy, message = False, "it does not answer"
         except _Unwell as unwell:
@@ -192,12 +192,12 @@ def report(name: str, status: str, message: str, latency: float | None) -> dict[
 
 
 def _administrator(actor: Actor) -> None:
-    if not actor.role.is_admin or actor.customer_id is not None:
+    if not actor.administers:
         raise Forbidden("Only administrators of the portal add or change endpoints.")
 
 
 def _desired(own: Mapping[str, Any]) -> str:
-    """`scoped`: for those only who have scopes of their own."""
+    """`scoped`: for those only who have one of its scopes."""
     return "scoped" if own.get("scopes") else "running"
 
 

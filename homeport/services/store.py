@@ -52,12 +52,16 @@ def visible(actor: Actor, column: Any) -> ColumnElement[bool]:
     return true() if actor.customer_id is None else column == actor.customer_id
 
 
-def _listed(actor: Actor) -> ColumnElement[bool]:
+async def _listed(session: AsyncSession, actor: Actor) -> ColumnElement[bool]:
+    """What the actor may see: of endpoints those that are on, and open to everybody or to one of the actor's scopes."""
     there = and_(visible(actor, ServiceRow.customer_id), ServiceRow.deleting.is_(False))
-    if actor.role.is_admin and actor.customer_id is None:
+    if actor.administers:
         return there
-    shown = and_(ServiceRow.status == "running", ServiceRow.desired == "running")
-    return and_(there, or_(ServiceRow.kind != "endpoint", shown))  # switched off, or for other scopes
+    is_endpoint, on = ServiceRow.kind == "endpoint", ServiceRow.status == "running"
+    scoped = select(ServiceRow.id, ServiceRow.endpoint).where(is_endpoint, on, ServiceRow.desired == "scoped", there)
+    rows = (await session.execute(scoped)).all()
+    open_ = [row.id for row in rows if any(actor.grants(scope) for scope in row.endpoint["scopes"])]
+    return and_(there, or_(~is_endpoint, and_(on, or_(ServiceRow.desired == "running", ServiceRow.id.in_(open_)))))
 
 
 def _matching(query: Select[Any], wanted: ServiceFilter) -> Select[Any]:
@@ -75,11 +79,12 @@ def _matching(query: Select[Any], wanted: ServiceFilter) -> Select[Any]:
 async def list_services(
     session: AsyncSession, actor: Actor, wanted: ServiceFilter, page: int, per_page: int
 ) -> tuple[Sequence[Listed], int]:
-    """One page, and how many match in all: one query, but for a page beyond the last."""
+    """One page, and how many match in all: one query, but for a page beyond the last and for endpoints with scopes."""
     column = SORTS[wanted.sort]
     ordered = column.asc() if wanted.order == "asc" else column.desc()
-    count = _matching(select(func.count()).select_from(ServiceRow).where(_listed(actor)), wanted)
-    query = _matching(select(_TABLE, count.scalar_subquery().label("total")).where(_listed(actor)), wanted)
+    listed = await _listed(session, actor)
+    count = _matching(select(func.count()).select_from(ServiceRow).where(listed), wanted)
+    query = _matching(select(_TABLE, count.scalar_subquery().label("total")).where(listed), wanted)
     query = query.order_by(ordered, ServiceRow.id).limit(per_page).offset((page - 1) * per_page)
     rows = (await session.execute(query)).all()
     if rows:
@@ -89,14 +94,14 @@ async def list_services(
 
 async def all_services(session: AsyncSession, actor: Actor) -> Sequence[Listed]:
     """The complete directory, newest first."""
-    query = select(_TABLE).where(_listed(actor)).order_by(ServiceRow.created_at.desc(), ServiceRow.id)
+    query = select(_TABLE).where(await _listed(session, actor)).order_by(ServiceRow.created_at.desc(), ServiceRow.id)
     return (await session.execute(query)).all()
 
 
 async def get_service(session: AsyncSession, actor: Actor, ref: str) -> ServiceRow:
     """By id or name. Raises ServiceNotFound, also for what the actor may not see."""
     row = await session.scalar(
-        select(ServiceRow).where(_listed(actor), or_(ServiceRow.id == ref, ServiceRow.name == ref))
+        select(ServiceRow).where(await _listed(session, actor), or_(ServiceRow.id == ref, ServiceRow.name == ref))
     )
     if row is None:
         raise ServiceNotFound(f"There is no service called {ref[:80]!r}.")

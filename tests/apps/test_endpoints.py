@@ -124,6 +124,19 @@ def test_one_that_is_off_or_scoped_is_hidden_from_others(
     assert client.get(f"/api/services/{name}").status_code == 200
 
 
+def test_one_with_scopes_is_there_for_who_holds_one_of_them(
+    portal: PortalProcess, client: httpx.Client, endpoint: dict[str, Any], name: str
+) -> None:
+    client.patch(f"/api/services/{name}", json={"scopes": ["lab:use", "garage:use"]})
+    for scopes, seen in (("services:read, lab:*", True), ("services:read, lab", False), ("services:read", False)):
+        key = client.post("/api/api-keys", json={"name": f"{name} {scopes}", "scopes": scopes}).json()["api_key"]
+        with portal.api() as other:
+            other.headers["Authorization"] = f"Bearer {key}"
+            assert (name in other.get("/api/services").text) is seen, scopes
+            assert (other.get(f"/api/services/{name}").status_code == 200) is seen
+            assert other.patch(f"/api/services/{name}", json={"port": 1}).status_code == 403
+
+
 def test_a_viewer_may_not_add_change_or_remove_one(viewer: httpx.Client, endpoint: dict[str, Any], name: str) -> None:
     body = {"kind": "endpoint", "name": f"{name}-x", "plugin": "ssh", "host": "h", "port": 22}
     assert viewer.post("/api/services", json=body).status_code == 403
