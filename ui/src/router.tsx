@@ -1,4 +1,4 @@
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Navigate } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { Frame } from "./frame/Frame";
 import { NotFound, RouteFailed } from "./frame/Lost";
@@ -50,10 +50,23 @@ const job = createRoute({
   path: "/jobs/$id",
   component: lazyRouteComponent(() => import("./jobs/JobPage")),
 });
-const keys = createRoute({
+const account = createRoute({
   getParentRoute: () => root,
-  path: "/account/keys",
-  component: lazyRouteComponent(() => import("./session/ApiKeys")),
+  path: "/account",
+  component: lazyRouteComponent(() => import("./account/AccountPage")),
+});
+const ofAccount = <P extends string>(path: P, load: () => Promise<{ default: () => ReactNode }>) =>
+  createRoute({ getParentRoute: () => account, path, component: lazyRouteComponent(load) });
+const accountTabs = [
+  ofAccount("/", () => import("./account/Profile")),
+  ofAccount("/security", () => import("./account/Security")),
+  ofAccount("/keys", () => import("./account/Keys")),
+] as const;
+/** Whoever is signed in has nothing to register. */
+const register = createRoute({
+  getParentRoute: () => root,
+  path: "/register",
+  component: () => <Navigate to="/" replace />,
 });
 const customers = createRoute({
   getParentRoute: () => root,
@@ -86,7 +99,8 @@ export const router = createRouter({
     service.addChildren(tabs),
     deploy,
     job,
-    keys,
+    account.addChildren(accountTabs),
+    register,
     customers,
     customer,
     plans,

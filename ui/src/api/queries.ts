@@ -1,11 +1,18 @@
-import { keepPreviousData, QueryClient, queryOptions } from "@tanstack/react-query";
+import { keepPreviousData, MutationCache, QueryCache, QueryClient, queryOptions } from "@tanstack/react-query";
 import { api, type ServiceQuery } from "./calls";
 import { ApiError } from "./client";
 import type { Page, Unit } from "./types";
 
 /** Live updates keep what is shown fresh, so nothing is fetched again just because time passed. */
 export function makeQueryClient(): QueryClient {
-  return new QueryClient({
+  // Whoever is no longer signed in learns it at the first thing they ask for.
+  const onError = (error: Error) => {
+    if (error instanceof ApiError && error.code === "unauthenticated" && !client.isFetching(meQuery))
+      void client.invalidateQueries(meQuery);
+  };
+  const client = new QueryClient({
+    queryCache: new QueryCache({ onError: (error, query) => query.queryKey[0] !== "me" && onError(error) }),
+    mutationCache: new MutationCache({ onError }),
     defaultOptions: {
       queries: {
         staleTime: 30_000,
@@ -14,6 +21,7 @@ export function makeQueryClient(): QueryClient {
       },
     },
   });
+  return client;
 }
 
 export const meQuery = queryOptions({ queryKey: ["me"], queryFn: api.me, staleTime: Number.POSITIVE_INFINITY });

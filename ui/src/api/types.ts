@@ -3,7 +3,7 @@ import type { components } from "./schema";
 type Schema = components["schemas"];
 
 export type User = Schema["Me"];
-export type Verb = Schema["Verb"] | "customers.read" | "customers.write";
+export type Verb = Schema["Verb"] | "customers.read" | "customers.write" | "users.delete";
 
 export type ServiceKind = "app" | "unit" | "endpoint" | "remote";
 export type Driver = "process" | "compose" | "swarm";

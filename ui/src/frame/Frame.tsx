@@ -20,7 +20,9 @@ import {
   IconPlugConnectedX,
   IconSearch,
   IconServer,
+  IconShieldLock,
   IconSun,
+  IconUserCircle,
   IconUsers,
 } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
@@ -182,6 +184,12 @@ function Me() {
         <Menu.Label>
           {name} · {readOnly ? "can look, not change" : me?.role}
         </Menu.Label>
+        <Menu.Item leftSection={<IconUserCircle size={16} />} component={Link} to="/account">
+          Profile
+        </Menu.Item>
+        <Menu.Item leftSection={<IconShieldLock size={16} />} component={Link} to="/account/security">
+          Security
+        </Menu.Item>
         <Menu.Item leftSection={<IconKey size={16} />} component={Link} to="/account/keys">
           API keys
         </Menu.Item>

@@ -19,10 +19,12 @@ import {
   IconSearch,
   IconServer,
   IconSettings,
+  IconShieldLock,
   IconStack2,
   IconSun,
   IconTerminal2,
   IconTimeline,
+  IconUserCircle,
   IconUsers,
   IconWand,
 } from "@tabler/icons-react";
@@ -145,7 +147,9 @@ export default function Palette() {
           { id: "plans", label: "Plans", icon: IconReceipt, run: go("/customers/plans") },
         ]
       : []),
-    { id: "keys", label: "API keys", icon: IconKey, run: go("/account/keys") },
+    { id: "profile", label: "Your profile", icon: IconUserCircle, run: go("/account") },
+    { id: "security", label: "Password, second factor, sessions", icon: IconShieldLock, run: go("/account/security") },
+    { id: "keys", label: "API keys, SSH keys, certificates", icon: IconKey, run: go("/account/keys") },
     { id: "docs", label: "API reference", icon: IconApi, run: () => location.assign("/docs") },
     { id: "dark", label: "Use the dark theme", icon: IconMoon, run: () => setColorScheme("dark") },
     { id: "light", label: "Use the light theme", icon: IconSun, run: () => setColorScheme("light") },

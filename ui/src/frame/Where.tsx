@@ -17,8 +17,11 @@ export function Where() {
     steps.push({ to: "/customers", label: "Customers" });
     if (params.id) steps.push({ to: path, label: "Customer" });
     else if (path.endsWith("/plans")) steps.push({ to: path, label: "Plans" });
-  } else if (path.startsWith("/account")) steps.push({ to: "/account/keys", label: "API keys" });
-  else steps.push({ to: "/", label: "Home" });
+  } else if (path.startsWith("/account")) {
+    steps.push({ to: "/account", label: "Your account" });
+    if (path.endsWith("/security")) steps.push({ to: path, label: "Security" });
+    else if (path.endsWith("/keys")) steps.push({ to: path, label: "Keys" });
+  } else steps.push({ to: "/", label: "Home" });
   if (params.ref) steps.push({ to: `/services/${params.ref}`, label: params.ref });
   return (
     <nav aria-label="Where you are" className={classes.where}>

@@ -2,6 +2,7 @@ import { Alert, Button, Group, Paper, Stack, Text } from "@mantine/core";
 import { IconAlertTriangle, IconCircleCheck, IconExternalLink, IconRocket } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
+import { lazy, Suspense } from "react";
 import { recentQuery, servicesQuery } from "../api/queries";
 import type { ServiceRow } from "../api/types";
 import { Begin } from "../deploy/Begin";
@@ -17,6 +18,7 @@ import { useCan } from "../session/session";
 import classes from "./Home.module.css";
 import { Machine } from "./Machine";
 
+const FirstRun = lazy(() => import("../wizard/FirstRun"));
 const LATEST = { per_page: 12, sort: "updated_at", order: "desc" } as const;
 
 /** What is broken, what changed lately, what can I do now. */
@@ -31,6 +33,7 @@ export default function Home() {
   if (latest.data.total === 0)
     return (
       <Page title="Welcome to Homeport">
+        <FirstSteps />
         <Begin />
       </Page>
     );
@@ -52,6 +55,7 @@ export default function Home() {
   );
   return (
     <Page title="Home" actions={actions}>
+      <FirstSteps />
       {failed.data && broken.length === 0 && (
         <Group gap={8} className={classes.well}>
           <IconCircleCheck size={18} stroke={1.8} aria-hidden />
@@ -109,6 +113,12 @@ export default function Home() {
       </div>
     </Page>
   );
+}
+
+/** The first steps of a new portal; they are code that nearly nobody needs. */
+function FirstSteps() {
+  const mayBe = useCan()("users.delete");
+  return <Suspense fallback={null}>{mayBe && <FirstRun />}</Suspense>;
 }
 
 /** A broken service with the one thing to press. */

@@ -1,6 +1,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, useContext, useEffect, useState } from "react";
 import { socketUrl } from "../api/client";
+import { meQuery } from "../api/queries";
 import { LiveCache } from "./cache";
 import { LiveSocket, type LiveState, type Wire } from "./socket";
 
@@ -19,6 +20,7 @@ export function LiveProvider({ children }: { children: ReactNode }) {
     const socket = new LiveSocket((cursor) => new WebSocket(socketUrl("/api/live", { cursor })) as Wire, {
       change: (change) => cache.take(change),
       reset: () => cache.reset(),
+      ended: () => void client.invalidateQueries(meQuery),
       state: (now) => {
         setState(now);
         // What could not be loaded while the portal was away is tried again now that it is back.

@@ -18,15 +18,17 @@ let wires: FakeWire[];
 let states: LiveState[];
 let changes: string[];
 let resets: number;
+let ends: number;
 let socket: LiveSocket;
 
 beforeEach(() => {
   vi.useFakeTimers();
-  [wires, states, changes, resets] = [[], [], [], 0];
+  [wires, states, changes, resets, ends] = [[], [], [], 0, 0];
   const listener = {
     change: (change: Change) => void changes.push(change.id),
     reset: () => void resets++,
     state: (state: LiveState) => void states.push(state),
+    ended: () => void ends++,
   };
   const connect = (cursor: string | null) => {
     const wire = new FakeWire(cursor);
@@ -77,6 +79,14 @@ test("waits longer after each failure, up to 15 seconds, and not at all when the
   wire(0).onclose?.({ code: 1006 });
   socket.hurry();
   expect(wires).toHaveLength(2);
+});
+
+test("a session that ended is told, a connection that broke is not", () => {
+  wire(0).onclose?.({ code: 1006 });
+  vi.advanceTimersByTime(500);
+  expect(ends).toBe(0);
+  wire(1).onclose?.({ code: 4401 });
+  expect(ends).toBe(1);
 });
 
 test("closed means closed", () => {

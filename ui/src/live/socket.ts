@@ -9,6 +9,9 @@ export interface Change {
 
 type Message = { type: "hello"; cursor: string } | { type: "reset"; cursor: string } | ({ type: "change" } & Change);
 
+/** The close code of the portal for a session or key that has ended. */
+const CREDENTIAL_ENDED = 4401;
+
 export type LiveState = "connecting" | "live" | "reconnecting";
 
 export interface LiveListener {
@@ -16,6 +19,8 @@ export interface LiveListener {
   /** What was fetched before now may have missed something: fetch it again. */
   reset(): void;
   state(state: LiveState): void;
+  /** What this tab is signed in by has ended, or may do other things now. */
+  ended(): void;
 }
 
 /** The part of a WebSocket that is used, so that a test can be the other end. */
@@ -54,10 +59,11 @@ export class LiveSocket {
     const wire = this.connect(this.cursor);
     this.wire = wire;
     wire.onmessage = (event) => this.wire === wire && this.receive(JSON.parse(String(event.data)) as Message);
-    wire.onclose = () => {
+    wire.onclose = ({ code }) => {
       if (this.wire !== wire) return;
       this.wire = null;
       if (this.closed) return;
+      if (code === CREDENTIAL_ENDED) this.listener.ended();
       this.listener.state("reconnecting");
       this.timer = setTimeout(() => this.open(), backoff(this.attempt++, this.random));
     };

@@ -6,6 +6,7 @@ import { meQuery } from "../api/queries";
 import { LiveProvider } from "../live/LiveProvider";
 
 const SignIn = lazy(() => import("./SignIn"));
+const Register = lazy(() => import("./Register"));
 
 /** Shows the portal to who is signed in, and the sign-in, in the same place, to who is not. */
 export function Session({ children }: { children: ReactNode }) {
@@ -19,15 +20,12 @@ export function Session({ children }: { children: ReactNode }) {
       <Loader type="dots" aria-label="Loading" />
     </Center>
   );
+  const problem = me.error as ApiError | null;
+  // A session that has just ended leaves what was known of its person behind, and an error.
+  if (problem?.status === 401)
+    return <Suspense fallback={waiting}>{location.pathname === "/register" ? <Register /> : <SignIn />}</Suspense>;
   if (me.data) return <LiveProvider>{children}</LiveProvider>;
   if (me.isPending) return waiting;
-  const problem = me.error as ApiError | null;
-  if (problem?.status === 401)
-    return (
-      <Suspense fallback={waiting}>
-        <SignIn />
-      </Suspense>
-    );
   const settingUp = problem?.status === 503;
   return (
     <Center h="100dvh" p="md">

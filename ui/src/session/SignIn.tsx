@@ -1,65 +1,131 @@
-import { Alert, Button, Center, Paper, PasswordInput, Stack, Text, TextInput, Title } from "@mantine/core";
-import { useDocumentTitle } from "@mantine/hooks";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { Anchor, Button, Checkbox, Divider, PasswordInput, Stack, Text, TextInput } from "@mantine/core";
+import { IconFingerprint, IconLogin2 } from "@tabler/icons-react";
+import { useMutation, useQuery } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
-import { api } from "../api/calls";
-import { meQuery } from "../api/queries";
-import { Mark } from "../frame/Mark";
+import { withQuery } from "../api/client";
+import { entrance, entranceQuery } from "./calls";
+import { Entrance, Refused } from "./Entrance";
+import { useEnter } from "./enter";
+import { asksForSecondFactor, safeNext } from "./refusal";
+import { SecondStep } from "./SecondStep";
+import { askForPasskey, knowsPasskeys } from "./webauthn";
 
+/** Shown in place of the page that was asked for, so that the page is there when the sign-in is done. */
 export default function SignIn() {
-  useDocumentTitle("Sign in · Homeport");
-  const client = useQueryClient();
-  const [name, setName] = useState("");
+  const enter = useEnter();
+  const config = useQuery(entranceQuery).data;
+  const [username, setUsername] = useState("");
   const [password, setPassword] = useState("");
+  const [remember, setRemember] = useState(false);
+  const [methods, setMethods] = useState<string[] | null>(null);
   const signIn = useMutation({
-    mutationFn: () => api.login(name.trim(), password),
-    onSuccess: () => client.fetchQuery({ ...meQuery, staleTime: 0 }),
+    mutationFn: () => entrance.signIn({ username: username.trim(), password, remember }),
+    onSuccess: enter,
+    onError: (error) => setMethods(asksForSecondFactor(error)),
   });
+  const byPasskey = useMutation({
+    mutationFn: async () => {
+      const { publicKey } = await entrance.passkeyOptions();
+      return entrance.signInByPasskey({ credential: await askForPasskey(publicKey), remember });
+    },
+    onSuccess: enter,
+    onMutate: () => signIn.reset(),
+  });
+  if (methods)
+    return (
+      <SecondStep
+        form={{ username: username.trim(), password, remember }}
+        methods={methods}
+        back={() => {
+          setMethods(null);
+          setPassword("");
+          signIn.reset();
+        }}
+      />
+    );
   const submit = (event: FormEvent) => {
     event.preventDefault();
+    byPasskey.reset();
     signIn.mutate();
   };
+  const refused = signIn.error ?? byPasskey.error;
+  const oidc = config?.oidc?.enabled ? config.oidc : null;
+  const next = safeNext(location.pathname + location.search);
+  const passkeys = config?.passkeys && knowsPasskeys();
   return (
-    <Center mih="100dvh" p="md">
-      <Stack w="100%" maw={360} gap="lg">
-        <Stack align="center" gap={10}>
-          <Mark size={48} />
-          <Title order={1}>Sign in to Homeport</Title>
-        </Stack>
-        <Paper p="lg" component="form" onSubmit={submit} aria-label="Sign in">
-          <Stack gap="sm">
-            {signIn.error && (
-              <Alert color="red" variant="light" role="alert" p="xs">
-                {signIn.error.message}
-              </Alert>
-            )}
-            <TextInput
-              label="Name or email"
-              autoComplete="username"
-              autoCapitalize="none"
-              autoFocus
-              required
-              withAsterisk={false}
-              value={name}
-              onChange={(event) => setName(event.currentTarget.value)}
-            />
-            <PasswordInput
-              label="Password"
-              autoComplete="current-password"
-              required
-              withAsterisk={false}
-              value={password}
-              onChange={(event) => setPassword(event.currentTarget.value)}
-            />
-            <Button type="submit" mt={4} fullWidth loading={signIn.isPending}>
-              Sign in
+    <Entrance
+      title="Sign in to Homeport"
+      label="Sign in"
+      onSubmit={submit}
+      below={
+        <>
+          {config?.registration?.enabled && (
+            <Text size="sm">
+              Somebody gave you an invite code? <Anchor href="/register">Create an account</Anchor>
+            </Text>
+          )}
+          <Text size="xs" c="dimmed">
+            First time here? The name and password were printed once, when the portal first started.
+          </Text>
+        </>
+      }
+    >
+      {refused && <Refused error={refused} at={Math.max(signIn.submittedAt, byPasskey.submittedAt)} />}
+      <TextInput
+        label="Name or email"
+        autoComplete="username webauthn"
+        autoCapitalize="none"
+        spellCheck={false}
+        autoFocus
+        required
+        withAsterisk={false}
+        value={username}
+        onChange={(event) => setUsername(event.currentTarget.value)}
+      />
+      <PasswordInput
+        label="Password"
+        autoComplete="current-password"
+        required
+        withAsterisk={false}
+        value={password}
+        onChange={(event) => setPassword(event.currentTarget.value)}
+      />
+      <Checkbox
+        label="Keep me signed in on this device"
+        description="Otherwise until you close the browser"
+        checked={remember}
+        onChange={(event) => setRemember(event.currentTarget.checked)}
+      />
+      <Button type="submit" mt={4} fullWidth loading={signIn.isPending}>
+        Sign in
+      </Button>
+      {(passkeys || oidc) && (
+        <Stack gap="xs">
+          <Divider label="or" labelPosition="center" />
+          {passkeys && (
+            <Button
+              variant="default"
+              fullWidth
+              leftSection={<IconFingerprint size={17} />}
+              loading={byPasskey.isPending}
+              onClick={() => byPasskey.mutate()}
+            >
+              Sign in with a passkey
             </Button>
-          </Stack>
-        </Paper>
-        <Text size="xs" c="dimmed" ta="center">
-          First time here? The name and password were printed once, when the portal first started.
-        </Text>
-      </Stack>
-    </Center>
+          )}
+          {oidc && (
+            <Button
+              variant="default"
+              fullWidth
+              leftSection={<IconLogin2 size={17} />}
+              component="a"
+              href={withQuery(oidc.login_url, { next })}
+            >
+              Sign in with {oidc.name}
+            </Button>
+          )}
+        </Stack>
+      )}
+    </Entrance>
   );
 }
