@@ -337,7 +337,7 @@ class Identity:
             if needs_origin(connection) and is_foreign(connection, self._base_url):
                 raise OriginRefused("This request did not come from a page of this portal.")
             if holder.kind == "user":
-                await self.second_factors.admit_certificate(connection, holder.id)
+                holder = await self.second_factors.admit_certificate(connection, holder)
             return holder, "certificate"
         if not token:
             token, via = connection.cookies.get(COOKIE, ""), "cookie"

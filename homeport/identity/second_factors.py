@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -183,24 +183,32 @@ class SecondFactors:
         self._guesses.right(user.id, address)
 
     async def satisfied(self, connection: HTTPConnection, user_id: str) -> bool:
-        """Whether a live session of that person comes along as our cookie.
+        """Whether a live session of that person comes along as our cookie."""
+        return await self._session(connection, user_id) is not None
+
+    async def admit_certificate(self, connection: HTTPConnection, holder: Actor) -> Actor:
+        """For a person who comes by a client certificate (spec/host.md B.5); agents are not asked.
+
+        The holder, who is let in no longer than the session that gave the second factor lasts. Raises
+        SecondFactorRequired where the certificate alone is not enough.
+        """
+        if connection.url.path in CERTIFICATE_ALONE or not await self._is_enabled(holder.id):
+            return holder
+        session = await self._session(connection, holder.id)
+        if session is None:
+            raise SecondFactorRequired(("totp", "backup_code"))
+        ends = [at for at in (holder.expires_at, session.expires_at) if at is not None]
+        return replace(holder, expires_at=min(ends, default=None))
+
+    async def _session(self, connection: HTTPConnection, user_id: str) -> Actor | None:
+        """That person's session that comes along as our cookie.
 
         Each one began with the second factor, or began it: enabling ends the others, and POST /api/settings/2fa/verify
         begins one for whoever has a certificate.
         """
         token = connection.cookies.get(self._cookie, "")
         actor = await self._sessions.find(token) if token else None
-        return actor is not None and actor.id == user_id
-
-    async def admit_certificate(self, connection: HTTPConnection, user_id: str) -> None:
-        """For a person who comes by a client certificate (spec/host.md B.5); agents are not asked.
-
-        Raises SecondFactorRequired where the certificate alone is not enough.
-        """
-        if connection.url.path in CERTIFICATE_ALONE or not await self._is_enabled(user_id):
-            return
-        if not await self.satisfied(connection, user_id):
-            raise SecondFactorRequired(("totp", "backup_code"))
+        return actor if actor is not None and actor.id == user_id else None
 
     async def _is_enabled(self, user_id: str) -> bool:
         now = self._clock.monotonic()
