@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import structlog
 from fastapi import FastAPI
 
 from homeport.identity import Identity, customers_http
@@ -24,6 +25,7 @@ from homeport.kit.files import atomic_write
 from homeport.kit.guard import OutboundGuard
 from homeport.kit.sealing import Sealer
 from homeport.relay import Authority, Handler, Ingress, TlsHandler
+from homeport.relay import certificates as server_certificates
 from homeport.services import actions_http, compose_http, domains_http, editing_http, health_http, streams
 from homeport.services import http as services_http
 from homeport.services.docker import Engine, Images
@@ -58,6 +60,8 @@ from homeport.web.config_file import ConfigFile
 from homeport.web.outbound import Outbound
 from homeport.web.retention import Retention
 from homeport.web.system import Machine
+
+log = structlog.get_logger()
 
 EXECUTOR = "local"  # one portal on one data directory
 
@@ -101,6 +105,10 @@ class Portal:
         self.authority = Authority(
             data / "ca", self.clock, domain=settings.domain, known=self._has_app, foreign=self._has_domain
         )
+        self.tls = server_certificates.assembled(
+            settings, self.authority, self.clock, self.guard, self.sealer, self.options,
+            self.identity.audit.append, self._own_domains,
+        )  # fmt: skip
         self.config_file = ConfigFile(data, lambda: self.settings)
         self.services: Services | None = None
 
@@ -128,10 +136,13 @@ class Portal:
             stack.push_async_callback(services.close)
             await services.open()
             stack.push_async_callback(self.identity.close)
+            stack.push_async_callback(self.tls.close)
+            await self.tls.open()
             await stack.enter_async_context(_running(self.identity.run(), "identity upkeep"))
             retention = _retention(self, services)
             await stack.enter_async_context(_running(retention.run(), "data retention"))
             await self._listen(services, retention, stack)
+            await stack.enter_async_context(_running(self.tls.run(), "certificate renewals"))
             yield Serving(
                 self.settings.base_url,
                 self.settings.port,
@@ -173,22 +184,47 @@ class Portal:
             domain=settings.domain,
             limits=Limits(connect=settings.proxy_connect_timeout, response=settings.proxy_response_timeout),
         )
-        portal_handler = TlsHandler(self.authority.context_for, server.protocol)
-        app_handler = TlsHandler(self.authority.context_for, proxy.protocol)
-        below = f".{settings.domain}"
+        portal_handler = TlsHandler(self.tls.context_for, server.protocol)
+        app_handler = TlsHandler(self.tls.context_for, proxy.protocol)
 
         def find(name: str | None) -> Handler | None:
-            is_app = name is not None and (name.lower().endswith(below) or self._has_domain(name))
-            return app_handler if is_app else portal_handler
+            return app_handler if self._is_apps(name) else portal_handler
 
-        ingress = Ingress(find)
+        ingress = Ingress(find, challenge=self.tls.answer_hello, plain=self.tls.answer_plain)
         stack.push_async_callback(proxy.close, 2.0)
         stack.push_async_callback(server.close, 5.0)
         stack.push_async_callback(ingress.close, 1.0)
         await ingress.open(settings.bind, settings.port)
+        await self._ask_for_certificates(server, stack)
+
+    async def _ask_for_certificates(self, server: PortalServer, stack: contextlib.AsyncExitStack) -> None:
+        """The second port: the portal, but no app, for whoever shows a certificate of our authority for clients.
+
+        Where somebody else has the default port, the portal does without. Raises OSError for a port that was asked for.
+        """
+        settings = self.settings
+        if not settings.certificate_port:
+            return
+        certificates = self.identity.certificates
+        context = certificates.authority.server_context(self.tls.context_for)
+        handler = TlsHandler(lambda _name: context, server.certificate_protocol)
+        ingress = Ingress(lambda name: None if self._is_apps(name) else handler)
+        stack.push_async_callback(ingress.close, 1.0)
+        try:
+            certificates.port = await ingress.open(settings.bind, settings.certificate_port)
+        except OSError as problem:
+            if "certificate_port" in settings.model_fields_set:
+                raise
+            log.warning("no port for client certificates", port=settings.certificate_port, reason=problem.strerror)
+
+    def _is_apps(self, name: str | None) -> bool:
+        return name is not None and (name.lower().endswith(f".{self.settings.domain}") or self._has_domain(name))
 
     def _has_app(self, label: str) -> bool:
         return self.services is not None and self.services.routes.find(label.partition(".")[0]) is not None
+
+    def _own_domains(self) -> tuple[str, ...]:
+        return self.services.routes.own_domains() if self.services is not None else ()
 
     def _has_domain(self, name: str) -> bool:
         return self.services is not None and self.services.routes.app_at(name) is not None
@@ -218,6 +254,7 @@ def application(portal: Portal, services: Services, retention: Retention) -> Fas
             domains_http.router(services),
             compose_http.router(settings),
             streams.router(services, portal.identity),
+            server_certificates.routes(portal.tls),
             about.routes(place),
             outbound.routes(portal.outbound),
             keys.routes(portal.rotation),

@@ -10,10 +10,12 @@ from pathlib import Path
 import anyio.to_thread
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
+from homeport.identity.guard import identity_of
 from homeport.web.errors import no_such_path, problem_response
 
 HASHED = "assets/"  # Vite names these files after their content
@@ -44,6 +46,8 @@ class Assets:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
         if scope["type"] == "websocket" or path == "/api" or path.startswith("/api/"):
+            connection = HTTPConnection(scope)
+            await identity_of(connection).certificates.admission.admit(connection)  # no route did
             response = problem_response(no_such_path(path))
         elif scope["method"] != "GET":  # the shell has made HEAD a GET
             raise HTTPException(405, headers={"Allow": "GET, HEAD"})

@@ -14,6 +14,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from homeport.identity.certificates import PEER, Peer
 from homeport.web.websocket import WebSocketConnection
 
 log = structlog.get_logger()
@@ -68,6 +69,10 @@ class PortalServer:
     def protocol(self, _name: str | None = None) -> asyncio.Protocol:
         """For one connection, over TLS or plain TCP; the name that the client asked for makes no difference."""
         return _Connection(self._config, self._state, self._head_timeout)
+
+    def certificate_protocol(self, _name: str | None = None) -> asyncio.Protocol:
+        """For one connection to the port that asks for client certificates: its requests' state says which came."""
+        return _CertificateConnection(self._config, self._state, self._head_timeout)
 
     async def close(self, timeout: float = 10.0) -> None:
         """End idle connections at once and WebSockets with 1012, let requests finish for `timeout` seconds, then cut.
@@ -186,3 +191,12 @@ class _Connection(HttpToolsProtocol):
         self._head_timer = None
         if not self.transport.is_closing():
             self.transport.close()
+
+
+class _CertificateConnection(_Connection):
+    """Puts the client's certificate into the state of every request and WebSocket."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        connection = transport.get_extra_info("ssl_object")
+        self.app_state = {PEER: Peer(connection.getpeercert(True) if connection else None)}
+        super().connection_made(transport)
