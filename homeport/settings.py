@@ -64,6 +64,28 @@ class Settings(BaseModel):
     certificate_port: int = Field(
         9292, ge=0, le=65535, description="Second TLS port, which requires a client certificate; 0 is none."
     )
+    acme_email: str = Field(
+        "",
+        max_length=254,
+        pattern=r"^$|^[^@\s]+@[^@\s]+$",
+        description="Address for certificate authorities; given, apps' own domains get certificates by themselves.",
+    )
+    acme_directory_url: str = Field(
+        "https://acme-v02.api.letsencrypt.org/directory",
+        pattern=r"^https://",
+        description="ACME directory that certificates are ordered from.",
+    )
+    acme_challenge: Literal["http-01", "tls-alpn-01"] = Field(
+        "http-01", description="How names are proven when an order does not say: by port 80, or by port 443."
+    )
+    acme_http_port: int = Field(
+        80, ge=0, le=65535, description="Listened on while an http-01 order is open; 0: a proxy forwards port 80 here."
+    )
+    acme_ca_file: Path | None = Field(
+        None, description="Authorities (PEM) to trust besides the system's when asking a private ACME directory."
+    )
+    acme_eab_key_id: str = Field("", description="Key id of an external account binding, for authorities that ask.")
+    acme_eab_secret: SecretStr = Field(SecretStr(""), description="The key of that binding, in base64url.")
     oidc_issuer: str = Field("", description="OpenID provider (its issuer URL) that people may sign in with.")
     oidc_client_id: str = Field("", description="This portal's client id there.")
     oidc_client_secret: SecretStr = Field(SecretStr(""), description="The secret of that client; empty for PKCE alone.")

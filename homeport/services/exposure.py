@@ -96,6 +96,10 @@ class Routes:
         """`domain` is none of ours from now on."""
         self._aliases.pop(domain.lower(), None)
 
+    def own_domains(self) -> tuple[str, ...]:
+        """The proven domains that lead to apps."""
+        return tuple(self._aliases)
+
     def app_at(self, host: str) -> str | None:
         """The app whose own domain `host` is."""
         return self._aliases.get(host) or self._aliases.get(host.lower().removesuffix("."))

@@ -4,8 +4,8 @@ Owns the folder `data_dir/tls`. Calls the own authority for names that none cove
 outbound guard. Appends what came of orders to the audit log.
 """
 
-from homeport.relay.certificates.certificates import Certificates, Defaults
-from homeport.relay.certificates.orders import Orders
-from homeport.relay.certificates.shelf import Shelf
+from homeport.relay.certificates.assembly import assembled
+from homeport.relay.certificates.certificates import Certificates
+from homeport.relay.certificates.http import routes
 
-__all__ = ["Certificates", "Defaults", "Orders", "Shelf"]
+__all__ = ["Certificates", "assembled", "routes"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,6 +22,8 @@ from homeport.relay.certificates.problems import RenewalRefused
 from homeport.relay.certificates.renewals import Renewals
 from homeport.relay.certificates.self_signed import KeyType, self_signed
 from homeport.relay.certificates.shelf import Kept, Shelf
+from homeport.relay.ingress import Handler
+from homeport.wire.client_hello import ClientHello
 
 ANSWER_SECONDS = 55.0  # a request for an ACME certificate answers by then, with the order if it is not decided
 SOON = timedelta(days=30)
@@ -36,12 +38,14 @@ class Defaults:
     email: str
     directory_url: str
     challenge: Challenge
+    stream_domain: str = ""
 
 
 class Certificates:
     """An uploaded, self-signed or ACME certificate that covers a name serves it; else the own authority's leaf does.
 
-    Built once by the portal. `open` before serving; `run` renews; `close` ends open orders.
+    `wanted` lists apps' own domains. `answer_hello` and `answer_plain` are for the ingress: challenges of open orders.
+    `open` before serving; `run` renews; `close` ends open orders, and `end` what they used.
     """
 
     def __init__(
@@ -53,15 +57,19 @@ class Certificates:
         defaults: Defaults,
         *,
         wanted: Callable[[], Iterable[str]] = lambda: (),
-        stream_hostname: Callable[[], str] = lambda: "",
+        answer_hello: Callable[[ClientHello], Handler | None] = lambda _: None,
+        answer_plain: Callable[[str], str | None] = lambda _: None,
+        end: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        self.answer_hello = answer_hello
+        self.answer_plain = answer_plain
         self.orders = orders
         self.shelf = shelf
         self.renewals = Renewals(shelf, orders, clock, wanted=wanted, wish_for=self._wish_for)
         self._authority = authority
         self._clock = clock
         self._defaults = defaults
-        self._stream_hostname = stream_hostname
+        self._end = end
 
     async def open(self) -> None:
         """Read what is kept."""
@@ -72,7 +80,10 @@ class Certificates:
         await self.renewals.run()
 
     async def close(self) -> None:
+        """Open orders are given up."""
         await self.orders.close()
+        if self._end is not None:
+            await self._end()
 
     def context_for(self, name: str | None) -> ssl.SSLContext:
         """The server context for a new connection; a look-up in a dictionary unless the authority has to mint."""
@@ -83,7 +94,7 @@ class Certificates:
         name = host_name(hostname) if hostname else self._defaults.domain
         kept = self.shelf.find_for(name)
         leaf = kept.pair.leaf if kept else self._authority.certificate_for(name)
-        stream = self._stream_hostname() or self._defaults.domain
+        stream = self._defaults.stream_domain or self._defaults.domain
         held = names_of(leaf)
         return {
             **describe(leaf, self._clock.now()),

@@ -8,8 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from homeport.kit.clock import parse_rfc3339, rfc3339
-from homeport.kit.sealing import Sealer
+from homeport.kit.clock import parse_rfc3339, rfc3339, rfc3339_ms
 
 Method = Literal["letsencrypt", "selfsigned", "custom"]  # as seed 002's clients know them
 Challenge = Literal["http-01", "dns-01", "tls-alpn-01"]
@@ -58,35 +57,24 @@ class Origin:
         return replace(self, failures=self.failures + 1, tried_at=at, error=error)
 
 
-def to_json(origin: Origin, sealer: Sealer, domain: str) -> str:
-    """The provider's settings are sealed for this domain."""
+def to_json(origin: Origin) -> str:
+    """Without the provider's settings, which are kept elsewhere."""
     body = asdict(origin)
-    body["installed_at"] = rfc3339(origin.installed_at)
+    body["installed_at"] = rfc3339_ms(origin.installed_at)
     body["tried_at"] = rfc3339(origin.tried_at) if origin.tried_at else None
-    if origin.wish and origin.wish.dns is not None:
-        body["wish"]["dns"] = sealer.seal(json.dumps(dict(origin.wish.dns)), _context(domain))
+    if body["wish"] is not None:
+        del body["wish"]["dns"]
     return json.dumps(body, indent=2) + "\n"
 
 
-def from_json(text: str, sealer: Sealer, domain: str) -> Origin:
-    """Raises ValueError, KeyError, TypeError or SealBroken for what is not an origin of this portal."""
+def from_json(text: str, dns: Mapping[str, Any] | None) -> Origin:
+    """`dns`: the provider's settings. Raises ValueError, KeyError or TypeError for what is no origin."""
     body = json.loads(text)
-    wish = body.pop("wish", None)
-    tried_at = body.pop("tried_at", None)
-    if wish is not None:
-        sealed = wish.pop("dns", None)
-        dns = json.loads(sealer.open(sealed, _context(domain))) if sealed else None
-        wish = Wish(**{**wish, "names": tuple(wish["names"])}, dns=dns)
+    wish, tried_at = body.pop("wish"), body.pop("tried_at")
+    body["serves"] = tuple(body["serves"])
+    body["installed_at"] = parse_rfc3339(body["installed_at"])
     return Origin(
-        **{
-            **body,
-            "serves": tuple(body["serves"]),
-            "installed_at": parse_rfc3339(body["installed_at"]),
-        },
-        wish=wish,
+        **body,
+        wish=None if wish is None else Wish(**{**wish, "names": tuple(wish["names"])}, dns=dns),
         tried_at=parse_rfc3339(tried_at) if tried_at else None,
     )
-
-
-def _context(domain: str) -> str:
-    return f"tls:{domain}:dns"

@@ -5,21 +5,19 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 import structlog
-from cryptography.hazmat.primitives import serialization
 
 from homeport.kit.clock import Clock
 from homeport.kit.files import atomic_write
 from homeport.kit.problems import Problem
-from homeport.kit.sealing import Sealer
 from homeport.relay.certificates.origin import Origin, from_json, to_json
 from homeport.relay.certificates.pairs import Pair, load_pair, read_pair
 from homeport.relay.certificates.problems import CertificateNotFound, CertificateRefused
+from homeport.relay.certificates.provider_secrets import ProviderSecrets
 
 log = structlog.get_logger()
 
@@ -47,10 +45,10 @@ class Shelf:
     Of two that cover a name the one installed last serves; an exact name wins over a wildcard.
     """
 
-    def __init__(self, directory: Path, clock: Clock, sealer: Sealer) -> None:
+    def __init__(self, directory: Path, clock: Clock, secrets: ProviderSecrets) -> None:
         self._directory = directory
         self._clock = clock
-        self._sealer = sealer
+        self._secrets = secrets
         self._kept: dict[str, Kept] = {}
         self._by_name: dict[str, Kept] = {}
         self._lock = asyncio.Lock()
@@ -94,6 +92,7 @@ class Shelf:
             if domain not in self._kept and len(self._kept) >= MOST:
                 raise CertificateRefused(f"{MOST} certificates are kept already: remove one first.")
             kept = Kept(domain, pair, origin, self._path(domain))
+            await self._secrets.keep(domain, origin.wish.dns if origin.wish else None)
             await asyncio.to_thread(self._write, kept)
             self._take({**self._kept, domain: kept})
         return kept
@@ -113,6 +112,7 @@ class Shelf:
         async with self._lock:
             kept = self.get(domain)
             await asyncio.to_thread(self._unlink, kept)
+            await self._secrets.keep(kept.domain, None)
             self._take({name: each for name, each in self._kept.items() if name != kept.domain})
         return kept
 
@@ -149,7 +149,7 @@ class Shelf:
         pair = load_pair(pem, pem)
         notes = path.with_suffix(".json")
         if notes.exists():
-            origin = from_json(notes.read_text(), self._sealer, domain)
+            origin = from_json(notes.read_text(), self._secrets.find(domain))
         else:  # somebody put a file there
             origin = Origin(
                 "custom", pair.names, datetime.fromtimestamp(path.stat().st_mtime, self._clock.now().tzinfo)
@@ -163,18 +163,13 @@ class Shelf:
         atomic_write(kept.path, kept.pair.key_and_chain, mode=0o600)
 
     def _write_origin(self, kept: Kept) -> None:
-        text = to_json(kept.origin, self._sealer, kept.domain)
+        text = to_json(kept.origin)
         atomic_write(kept.path.with_suffix(".json"), text, mode=0o600)
 
     @staticmethod
     def _unlink(kept: Kept) -> None:
         kept.path.unlink(missing_ok=True)
         kept.path.with_suffix(".json").unlink(missing_ok=True)
-
-
-def certificates_pem(kept: Sequence[Kept]) -> str:
-    """The certificates alone, for who has to trust them."""
-    return "".join(each.public_bytes(serialization.Encoding.PEM).decode() for one in kept for each in one.pair.chain)
 
 
 def _read(path: Path) -> bytes:
