@@ -17,6 +17,8 @@ from typing import Any
 import structlog
 from sqlalchemy.engine import make_url
 
+from homeport.kit.late import late
+
 log = structlog.get_logger()
 
 # Pinned, so that an upgraded portal goes on with what an older one began: steps are idempotent and read their input
@@ -70,6 +72,8 @@ class Durable:
         await asyncio.to_thread(self._launch, workflows)
 
     def _launch(self, workflows: Sequence[Workflow]) -> None:
+        if make_url(self._url).get_backend_name() == "sqlite":
+            late("psycopg", "errors")  # DBOS names PostgreSQL's driver wherever it stores: 9 MB that SQLite never uses
         from dbos import DBOS, SetWorkflowID
 
         DBOS(
