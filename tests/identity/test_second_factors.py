@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from pathlib import Path
 
 import httpx
 import pyotp
 import pytest
+from cryptography import x509
 
 from homeport.identity import COOKIE, Role
 from homeport.identity.audit_store import after
 from homeport.identity.problems import InvalidTotpCode, SecondFactorRequired, TooManyCodes
 from homeport.identity.totp import matching_step, tidy
-from homeport.testing.door import Door
+from homeport.storage import Database
+from homeport.testing.door import BASE_URL, Door, open_door
 
 HOME, ELSEWHERE = "192.0.2.1", "198.51.100.7"
 
@@ -383,3 +386,55 @@ async def test_the_host_doors_routes_set_it_up_check_a_code_and_turn_it_off(door
     assert COOKIE not in checked.headers.get("set-cookie", "")  # a session is there already
     assert (again.status_code, again.json()["error"]) == (401, "Invalid TOTP code")
     assert disabled.json() == {"status": "disabled"}
+
+
+def shown(issued: dict[str, str]) -> dict[str, str]:
+    """What a reverse proxy says of a certificate that it has verified."""
+    subject = x509.load_pem_x509_certificate(issued["cert"].encode()).subject.rfc4514_string()
+    serial = issued["serial"]
+    return {"x-ssl-client-verify": "SUCCESS", "x-ssl-client-dn": subject, "x-ssl-client-serial": serial}
+
+
+# host B.5: 401 2fa_required for people who come by a certificate alone, HTTP and WebSocket; a session of 12 hours
+async def test_a_person_with_a_certificate_gives_the_second_factor_once_for_twelve_hours(
+    database: Database, tmp_path: Path
+) -> None:
+    async with open_door(database, tmp_path, settings={"certificate_proxies": ("192.0.2.9",)}) as door:
+        async with door.client(await door.add_user("ann", Role.ADMIN)) as client:
+            secret, _ = await enabled(door, client)
+            issued = (await client.post("/api/me/certificates", json={"label": "laptop", "format": "pem"})).json()
+        headers = shown(issued)
+        transport = httpx.ASGITransport(app=door.app, client=("192.0.2.9", 4711))
+        async with httpx.AsyncClient(transport=transport, base_url=BASE_URL, headers=headers) as client:
+            alone = await client.get("/api/auth/me")
+            state = await client.get("/api/settings/2fa")
+            health = await client.get("/api/health")
+            wrong = await client.post("/api/settings/2fa/verify", json={"code": "000000"})
+            right = await client.post("/api/settings/2fa/verify", json={"code": code_of(door, secret)})
+            cookie = right.headers["set-cookie"].lower()
+            inside = await client.get("/api/auth/me")
+            door.clock.advance(12 * 3600 - 1)
+            late = await client.get("/api/auth/me")
+            door.clock.advance(1)
+            expired = await client.get("/api/auth/me")
+    assert (alone.status_code, alone.json()["error"]) == (401, "2fa_required")
+    assert state.json() == {"enabled": True, "setupComplete": True, "satisfied": False}
+    assert health.status_code == 200
+    assert (wrong.status_code, wrong.json()["error"]) == (401, "Invalid TOTP code")
+    assert right.status_code == 200
+    assert "max-age=43200; path=/; samesite=strict; secure" in cookie.replace("httponly; ", "")
+    assert (inside.status_code, late.status_code, expired.status_code) == (200, 200, 401)
+    assert expired.json()["code"] == "2fa_required"
+
+
+async def test_somebody_elses_session_is_no_second_factor(database: Database, tmp_path: Path) -> None:
+    async with open_door(database, tmp_path, settings={"certificate_proxies": ("192.0.2.9",)}) as door:
+        async with door.client(await door.add_user("ann", Role.ADMIN)) as client:
+            await enabled(door, client)
+            issued = (await client.post("/api/me/certificates", json={"label": "laptop", "format": "pem"})).json()
+        bob = await door.add_user("bob", Role.ADMIN)
+        headers = {**shown(issued), "cookie": f"{COOKIE}={bob}"}
+        transport = httpx.ASGITransport(app=door.app, client=("192.0.2.9", 4711))
+        async with httpx.AsyncClient(transport=transport, base_url=BASE_URL, headers=headers) as client:
+            answer = await client.get("/api/auth/me")
+    assert (answer.status_code, answer.json()["error"]) == (401, "2fa_required")
