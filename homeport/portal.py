@@ -51,6 +51,7 @@ from homeport.web import (
     keys,
     live,
     outbound,
+    public_stats,
     retention_http,
     settings_http,
     stats,
@@ -98,6 +99,7 @@ class Portal:
             self.options,
             base_url=lambda: self.settings.base_url,
             holdings=holdings,
+            guard=self.guard,
         )
         self.outbound = Outbound(self.guard, self.options, self.clock, settings.outbound_allow)
         self.rotation = KeyRotation(self.database, self.sealer, self.clock)
@@ -260,6 +262,7 @@ def application(portal: Portal, services: Services, retention: Retention) -> Fas
             keys.routes(portal.rotation),
             system.routes(machine),
             stats.routes(portal.identity, portal.database, machine, portal.clock, [identity_counts, services.totals]),
+            public_stats.routes(portal.identity, services.catalogue.count),
             settings_http.routes(settings, portal.config_file, portal.options, portal.clock),
             retention_http.routes(retention),
             live.routes(portal.feed, portal.identity),

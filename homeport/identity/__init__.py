@@ -18,6 +18,7 @@ from starlette.websockets import WebSocket
 
 from homeport.identity import store
 from homeport.identity.access import ANONYMOUS, Actor, Owned, Role, Verb, allowed
+from homeport.identity.accounts import Accounts
 from homeport.identity.api_keys import ApiKeys, looks_like_a_key
 from homeport.identity.audit import AuditLog
 from homeport.identity.cache import CredentialCache, LastUses
@@ -28,6 +29,8 @@ from homeport.identity.customers import Customers, Holding, Holdings, customer_n
 from homeport.identity.events import CredentialEnded
 from homeport.identity.models import User
 from homeport.identity.onboarding import OnboardingGate, OnboardingStatus
+from homeport.identity.open_mode import OpenMode
+from homeport.identity.openid import OpenId
 from homeport.identity.origin import SAFE_METHODS, is_foreign, is_own_origin, needs_origin
 from homeport.identity.passkeys import Passkeys
 from homeport.identity.plans import CustomerPlan, Plans, plan_of
@@ -39,14 +42,17 @@ from homeport.identity.problems import (
     UserNotFound,
 )
 from homeport.identity.rate_limits import MemoryWindows, RateLimits, RedisWindows, Windows
+from homeport.identity.registration import Registrations
 from homeport.identity.second_factors import SecondFactors
 from homeport.identity.sessions import Sessions, SignIn
-from homeport.identity.sockets import OpenSockets, Socket
+from homeport.identity.sockets import BEARER_PROTOCOL, OpenSockets, Socket, bearer_protocol
 from homeport.identity.ssh_keys import SshKeys
 from homeport.identity.throttle import Throttle
 from homeport.identity.tickets import Tickets
+from homeport.identity.users import Users
 from homeport.kit.bus import Bus
 from homeport.kit.clock import Clock
+from homeport.kit.guard import OutboundGuard
 from homeport.kit.ids import new_id
 from homeport.kit.sealing import Sealer
 from homeport.settings import Settings
@@ -93,6 +99,7 @@ class Identity:
         *,
         base_url: Callable[[], str],
         holdings: Holdings,
+        guard: OutboundGuard | None = None,
     ) -> None:
         self.settings = settings
         self.clock = clock
@@ -118,6 +125,20 @@ class Identity:
         self.customers = Customers(database, clock, bus, holdings)
         self.sockets = OpenSockets(clock)
         self.tickets = Tickets(clock)
+        self.accounts = Accounts(
+            database,
+            clock,
+            self._passwords,
+            self._uses,
+            self.sockets,
+            check_password=self.check_password,
+            user_of=self.user_of,
+            ended=self.ended,
+        )
+        self.users = Users(database, clock, self._passwords, ended=self.ended, changed=self.changed)
+        self.registration = Registrations(
+            database, clock, self._passwords, options, a_day=settings.registrations_per_network
+        )
         self.second_factors = SecondFactors(
             database, clock, sealer, self.sessions, domain=settings.domain, cookie=COOKIE, ended=self.ended
         )
@@ -133,6 +154,11 @@ class Identity:
             ended=self.ended,
             narrowed=self.narrowed,
         )
+        self.open_mode = OpenMode(database, clock, settings, base_url)
+        self.openid = OpenId(
+            database, clock, settings, sealer, guard or OutboundGuard(settings.outbound_allow), self.sessions,
+            self._cache, self._uses, base_url=base_url, ended=self.ended, changed=self.changed,
+        )  # fmt: skip
 
     async def open(self) -> None:
         """Read or make the keys that sign sessions and the audit log; make the first plans."""
@@ -141,6 +167,7 @@ class Identity:
         await self.audit.open()
         await self.plans.open()
         await self.certificates.open()
+        await self.open_mode.open()
 
     async def close(self) -> None:
         self.sockets.end_all()
@@ -158,6 +185,7 @@ class Identity:
                     await self._write_uses()
                     async with self._database.write() as db:
                         await store.delete_expired_sessions(db, self._clock.now())
+                    await self.openid.tidy()
             except (SQLAlchemyError, OSError) as problem:
                 log.warning("upkeep waits for the database", problem=type(problem).__name__)
 
@@ -332,6 +360,8 @@ class Identity:
         send, CertificateRequired, CertificateRevoked, and SecondFactorRequired for a certificate that is not enough.
         """
         holder = await self.certificates.admission.admit(connection)
+        if connection.scope["type"] == "websocket" and is_foreign(connection, self._base_url):
+            raise OriginRefused("This WebSocket was not opened by a page of this portal.")
         token, via = _presented(connection)
         if not token and holder is not None:
             if needs_origin(connection) and is_foreign(connection, self._base_url):
@@ -343,12 +373,18 @@ class Identity:
             token, via = connection.cookies.get(COOKIE, ""), "cookie"
             if token and needs_origin(connection):
                 self.refuse_other_sites(connection)
+        if not token and self.open_mode.enabled:
+            return self.open_mode.admit(connection), "open"
         if not token:
             raise Unauthenticated("Sign in, or send an API key as a bearer token.")
         if via == "ticket":
             actor = self.tickets.use(token)
+        elif via != "cookie" and self.openid.issued(token):
+            actor = await self.openid.find(token)
         else:
             actor = await (self.api_keys.find(token) if looks_like_a_key(token) else self.sessions.find(token))
+        if actor is None and via == "cookie" and self.open_mode.enabled:
+            return self.open_mode.admit(connection), "open"  # a cookie from before says nothing
         if actor is None:
             raise Unauthenticated("This session or API key is unknown, expired or revoked.")
         return actor, via
@@ -407,10 +443,12 @@ def _presented(connection: HTTPConnection) -> tuple[str, str]:
         return value.strip(), "bearer"
     if key := connection.headers.get("x-api-key", ""):
         return key, "bearer"
+    if connection.scope["type"] == "websocket" and (offered := bearer_protocol(connection)):
+        return offered.removeprefix(BEARER_PROTOCOL), "bearer"
     if connection.scope["type"] == "websocket" and (ticket := connection.query_params.get("ticket", "")):
         return ticket, "ticket"
     if connection.scope["type"] == "websocket" or connection.scope["method"] in SAFE_METHODS:
-        return connection.query_params.get("token", ""), "query"
+        return connection.query_params.get("token") or connection.query_params.get("access_token", ""), "query"
     return "", "none"
 
 

@@ -75,6 +75,23 @@ class RateLimited(Problem):
         self.headers = tuple(headers)
 
 
+class AuthenticationOff(Problem):
+    """The portal is open (`homeport up --open`): there is nothing to sign in to."""
+
+    code = "authentication_off"
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__("This portal is open: nobody signs in.")
+
+
+class OpenModeRefused(Problem):
+    """A request that an open portal does not take for one of this machine's own people."""
+
+    code = "open_mode_refused"
+    status = 403
+
+
 class SecondFactorRequired(Problem):
     """The password is right and the account has a second factor; `details["methods"]` says which there are."""
 
@@ -197,6 +214,77 @@ class InvalidPasskey(Problem):
 
     code = "invalid_passkey"
     status = 401
+
+
+class SessionNotFound(NotFound):
+    """No session (token) of that person has the id, or somebody else's has."""
+
+    code = "session_not_found"
+
+
+class InviteNotFound(NotFound):
+    code = "invite_not_found"
+
+
+class PasswordMissing(Conflict):
+    """The account is opened by a passkey or a provider; an administrator can set a password."""
+
+    code = "no_password"
+
+    def __init__(self) -> None:
+        super().__init__("Your account has no password: an administrator can set one.")
+
+
+class UsernameTaken(Conflict):
+    """The name, or the e-mail address, of somebody else."""
+
+    code = "username_taken"
+
+
+class LastSuperadmin(Conflict):
+    """Without this one nobody could manage administrators any more."""
+
+    code = "last_superadmin"
+
+    def __init__(self, username: str) -> None:
+        super().__init__(f"{username} is the last superadmin: make another one first.")
+
+
+class RoleTooHigh(Problem):
+    """Only strictly lower roles may be managed or given, except by a superadmin."""
+
+    code = "role_too_high"
+    status = 403
+
+
+class InviteRefused(Problem):
+    """The code is unknown, used up, expired or revoked; the answer does not say which."""
+
+    code = "invalid_invite_code"
+    status = 403
+
+    def __init__(self) -> None:
+        super().__init__("This invite code is not valid.")
+
+
+class RegistrationClosed(Problem):
+    code = "registration_closed"
+    status = 403
+
+    def __init__(self) -> None:
+        super().__init__("This portal takes no registrations.")
+
+
+class RegisteredAlready(Problem):
+    """Somebody else came from the same network within a day. `details["retry_after"]` is in seconds."""
+
+    code = "registration_limit"
+    status = 429
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(
+            "Somebody has registered from your network within the last 24 hours.", details={"retry_after": retry_after}
+        )
 
 
 class UserNotFound(NotFound):

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import NoReturn, Self
 
 import structlog
+from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 
 from homeport.identity.access import Actor
@@ -29,7 +30,16 @@ SEND_TIMEOUT = 30.0  # seconds that one message may take to get into the socket'
 CLOSE_TIMEOUT = 2.0
 _LONGEST_TIMER = 86_400.0
 
+# Seed 003's clients may bring their token as a sub-protocol, which an answer has to repeat (RFC 6455 4.2.2).
+BEARER_PROTOCOL = "bearer."
+
 log = structlog.get_logger()
+
+
+def bearer_protocol(connection: HTTPConnection) -> str | None:
+    """The sub-protocol that is a token, as it was offered."""
+    offered: list[str] = connection.scope.get("subprotocols") or []
+    return next((name for name in offered if name.startswith(BEARER_PROTOCOL)), None)
 
 
 def _cannot(_text: str) -> bool:
@@ -57,7 +67,7 @@ class Socket:
         self._gone = False
 
     async def __aenter__(self) -> Self:
-        await self._websocket.accept()
+        await self._websocket.accept(bearer_protocol(self._websocket))
         self._block = asyncio.current_task()
         self._reader = asyncio.create_task(self._read(), name="socket reader")
         self._sockets.add(self)
@@ -162,6 +172,10 @@ class OpenSockets:
     def credentials(self) -> set[str]:
         """The credentials behind the open sockets."""
         return {socket.actor.credential_id for socket in self._open if socket.actor.credential_id}
+
+    def people(self) -> set[str]:
+        """The ids of the people (not machines) behind the open sockets."""
+        return {socket.actor.id for socket in self._open if socket.actor.kind in {"user", "key"}}
 
     def end_credential(self, credential_id: str) -> None:
         for socket in [one for one in self._open if one.actor.credential_id == credential_id]:

@@ -12,7 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from homeport.identity.models import ApiKey, ClientCertificate, Counter, Customer, Onboarding, Plan, Session, User
 
 ONBOARDING_ROW = 1
-_ADMINISTRATOR = and_(User.role.in_(("admin", "superadmin")), User.customer_id.is_(None), User.banned_at.is_(None))
+DEVELOPER = "usr_developer"  # the account of open mode, which is nobody's
+_ADMINISTRATOR = and_(
+    User.role.in_(("admin", "superadmin")), User.customer_id.is_(None), User.banned_at.is_(None), User.id != DEVELOPER
+)
 
 
 async def find_user(db: AsyncSession, user_id: str) -> User | None:

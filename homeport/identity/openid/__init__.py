@@ -168,4 +168,4 @@ class OpenId:
 
 
 def _context(session_id: str) -> str:
-    return f"id token of {session_id}"
+    return f"oidc:{session_id}"  # storage/sealed.py

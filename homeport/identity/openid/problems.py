@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from homeport.identity.problems import Unauthenticated
 from homeport.kit.problems import NotFound, Problem
 
 
@@ -21,11 +22,10 @@ class ProviderUnavailable(Problem):
     status = 502
 
 
-class TokenRefused(Problem):
+class TokenRefused(Unauthenticated):
     """A token of the provider (or said to be of it) that does not hold; the message says what is wrong with it."""
 
     code = "token_refused"
-    status = 401
 
 
 class SignInRefused(Problem):
