@@ -320,11 +320,18 @@ class Identity:
         self._throttle.succeeded(login, address)
         return user
 
-    async def sign_out(self, actor: Actor) -> None:
-        """End the session in use; nothing for an API key."""
-        if actor.kind == "user" and actor.credential_id:
-            await self.sessions.end(actor.credential_id)
-            self.ended(actor.credential_id, actor.id)
+    async def sign_out(self, actor: Actor) -> bool:
+        """End the session in use; False for an API key, and where there is none."""
+        if actor.kind != "user" or not actor.credential_id:
+            return False
+        await self.sessions.end(actor.credential_id)
+        self.ended(actor.credential_id, actor.id)
+        return True
+
+    async def sign_out_by_refresh(self, refresh_token: str) -> bool:
+        """End the session that this refresh token belongs to; False when there is none."""
+        actor = await self.sessions.find_by_refresh(refresh_token)
+        return actor is not None and await self.sign_out(actor)
 
     async def revoke_api_key(self, actor: Actor, ref: str) -> None:
         """Refused from now on, and what is open by it ends. Raises ApiKeyNotFound."""

@@ -226,6 +226,16 @@ async def test_a_cookie_opens_a_socket_for_our_own_page_only(house: Door, addres
         assert (await message(socket))["type"] == "hello"
 
 
+async def test_a_page_of_another_site_opens_no_socket_even_with_a_token(house: Door, address: str) -> None:  # host F17
+    token = await house.admin_token()
+    for foreign in ("https://evil.example", "https://hello.localhost:8443", "null"):
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(f"ws://{address}/api/live?token={token}", origin=Origin(foreign))
+        assert json.loads(refused.value.response.body or b"")["code"] == "origin_refused"
+    async with connect(f"ws://{address}/api/live?token={token}", origin=Origin(f"http://{address}")) as socket:
+        assert (await message(socket))["type"] == "hello"
+
+
 async def test_a_token_in_the_address_opens_a_socket_and_reads_but_changes_nothing(house: Door, address: str) -> None:
     token = await house.admin_token()
     async with connect(f"ws://{address}/api/live?token={token}") as socket:
