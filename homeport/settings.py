@@ -54,6 +54,9 @@ class Settings(BaseModel):
     rate_limit_api: int = Field(60, ge=0, description="Requests a minute by token, key or certificate; 0 is no limit.")
     rate_limit_pages: int = Field(600, ge=0, description="Requests a minute by a signed-in browser or this shell.")
     rate_limit_auth: int = Field(10, ge=0, description="Sign-ins and registrations a minute from one address.")
+    registrations_per_network: int = Field(
+        1, ge=0, description="Accounts that may be registered from one network within 24 hours; 0 is no limit."
+    )
     sockets_per_user: int = Field(10, ge=0, description="WebSockets that one person may have open; 0 is no limit.")
     trusted_proxies: tuple[str, ...] = Field(
         (), description="Reverse proxies (CIDR) whose X-Forwarded-For is believed; nobody else's is."

@@ -321,8 +321,8 @@ class Identity:
         return user
 
     async def sign_out(self, actor: Actor) -> bool:
-        """End the session in use; False for an API key, and where there is none."""
-        if actor.kind != "user" or not actor.credential_id:
+        """End the session in use; False for an API key or a certificate, and where there is none."""
+        if not actor.credential_id or not actor.credential_id.startswith("ses_"):
             return False
         await self.sessions.end(actor.credential_id)
         self.ended(actor.credential_id, actor.id)

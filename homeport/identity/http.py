@@ -11,19 +11,24 @@ from fastapi import APIRouter, Request, Response
 from homeport import __version__
 from homeport.identity import (
     Identity,
+    accounts_http,
     api_keys_http,
     audit_http,
     auth_http,
     passkeys_http,
+    registration_http,
     schemas,
     second_factors_http,
     ssh_keys_http,
+    tokens_http,
+    users_http,
 )
 from homeport.identity.access import EVERYTHING, Actor, Verb
 from homeport.identity.api_keys import NewKey, shown_prefix
 from homeport.identity.certificates import http as certificates_http
 from homeport.identity.guard import CurrentActor, require
 from homeport.identity.models import ApiKey
+from homeport.identity.openid import http as openid_http
 from homeport.identity.scopes import role_of_scopes, scopes_of_role
 from homeport.kit.problems import ValidationFailed
 from homeport.settings import Settings
@@ -33,6 +38,10 @@ def routes(identity: Identity, settings: Settings) -> list[APIRouter]:
     """The routers of this part."""
     return [
         auth_http.routes(identity),
+        tokens_http.routes(identity),
+        *accounts_http.routes(identity),
+        *users_http.routes(identity),
+        *registration_http.routes(identity),
         _api_keys(identity),
         _api_keys_v1(identity),
         _portal(identity, settings),
@@ -42,6 +51,7 @@ def routes(identity: Identity, settings: Settings) -> list[APIRouter]:
         *passkeys_http.routes(identity, functools.partial(auth_http.answer, remember=True)),
         ssh_keys_http.routes(identity),
         *certificates_http.routes(identity.certificates),
+        *openid_http.routes(identity, settings),
     ]
 
 

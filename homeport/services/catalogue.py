@@ -151,6 +151,11 @@ class Catalogue:
             rows, total = await store.list_services(session, actor, wanted, page, per_page)
         return Page([self.row(row, actor) for row in rows], total, page, per_page)
 
+    async def count(self, actor: Actor) -> int:
+        """How many the actor may see."""
+        async with self._database.read() as session:
+            return (await store.list_services(session, actor, store.ServiceFilter(), 1, 1))[1]
+
     async def directory(self, actor: Actor, per_page: int) -> dict[str, Any]:
         """Everything, and the first page of it."""
         async with self._database.read() as session:

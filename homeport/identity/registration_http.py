@@ -1,0 +1,97 @@
+"""Routes of registration (spec/portal.md A1: 8) and of invites (B8)."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from homeport.identity import Identity
+from homeport.identity import account_schemas as schemas
+from homeport.identity.access import Actor, Role, Verb
+from homeport.identity.guard import CurrentActor, CurrentCall, require
+from homeport.identity.models import Invite, User
+
+WRITE = require(Verb.USERS_WRITE)
+
+
+def routes(identity: Identity) -> list[APIRouter]:
+    return [_register(identity), _invites(identity)]
+
+
+def _register(identity: Identity) -> APIRouter:
+    router = APIRouter(prefix="/api/register", tags=["identity"])
+
+    @router.post("", status_code=201, dependencies=[require(Verb.PUBLIC, action="register", rate="auth")])
+    async def register(body: schemas.Registering, call: CurrentCall) -> schemas.Registered:
+        """An account for whoever has an invite code; sign in afterwards."""
+        user = await identity.registration.register(
+            body.username, body.password, body.invite_code, address=call.address, name=body.name
+        )
+        call.by(_actor(user))
+        call.concerns("user", user.username, role=user.role)
+        return schemas.Registered(
+            id=user.number, user_id=user.id, username=user.username, message="Registration successful"
+        )
+
+    return router
+
+
+def _invites(identity: Identity) -> APIRouter:
+    router = APIRouter(prefix="/api", tags=["users"])
+    registrations = identity.registration
+
+    def row(invite: Invite) -> schemas.InviteRow:
+        names = ("id", "code", "type", "label", "role", "scopes", "customer_id", "created_at", "expires_at")
+        more = ("max_uses", "uses", "revoked_at")
+        values = {name: getattr(invite, name) for name in (*names, *more)}
+        return schemas.InviteRow(**values, active=registrations.is_active(invite))
+
+    @router.get("/invite-code", dependencies=[WRITE])
+    async def list_invites() -> schemas.InviteList:
+        """The codes that were made, the newest first."""
+        codes = [row(invite) for invite in await registrations.invites()]
+        daily = next((one.code for one in codes if one.type == "daily" and one.active), None)
+        return schemas.InviteList(codes=codes, legacy_daily_code=daily)
+
+    @router.post("/admin/invite-codes", status_code=201, dependencies=[WRITE])
+    async def create_invite(body: schemas.NewInvite, actor: CurrentActor, call: CurrentCall) -> schemas.InviteRow:
+        """A new code; who registers with it gets its role, which is below your own."""
+        invite = await registrations.invite(
+            actor,
+            body.type,
+            label=body.label,
+            days=body.duration_days,
+            role=body.role,
+            given=body.scopes,
+            customer_id=body.customer_id,
+        )
+        call.concerns("invite", str(invite.id), type=invite.type, role=invite.role, label=invite.label)
+        return row(invite)
+
+    @router.delete("/admin/invite-codes/{invite_id}", dependencies=[WRITE])
+    async def revoke_invite(invite_id: int) -> schemas.Status:
+        """It works no more."""
+        await registrations.revoke(invite_id)
+        return schemas.Status(status="revoked")
+
+    @router.get("/admin/invite-codes/{invite_id}/registrations", dependencies=[WRITE])
+    async def list_registrations(invite_id: int) -> schemas.RegistrationList:
+        """Who came by it, the newest first."""
+        found = await registrations.registered_by(invite_id)
+        rows = [
+            schemas.RegistrationRow(username=one.username, created_at=one.created_at, address=one.network)
+            for one in found
+        ]
+        return schemas.RegistrationList(registrations=rows)
+
+    return router
+
+
+def _actor(user: User) -> Actor:
+    return Actor(
+        id=user.id,
+        kind="user",
+        name=user.username,
+        role=Role(user.role),
+        customer_id=user.customer_id,
+        number=user.number,
+    )
