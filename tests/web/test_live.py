@@ -242,7 +242,8 @@ async def test_a_token_in_the_address_opens_a_socket_and_reads_but_changes_nothi
         assert (await message(socket))["type"] == "hello"
     async with house.client() as client:
         assert (await client.get(f"/api/auth/me?token={token}")).status_code == 200  # seed 002
-        assert (await client.post(f"/api/auth/logout?token={token}")).status_code == 401
+        assert (await client.post(f"/api/auth/logout?token={token}")).json()["success"] is False
+        assert (await client.get(f"/api/auth/me?token={token}")).status_code == 200
 
 
 async def test_signing_out_and_revoking_a_key_close_their_sockets_within_a_second(house: Door, address: str) -> None:
@@ -306,3 +307,24 @@ async def test_a_client_that_leaves_ends_its_handler(house: Door, address: str) 
         await socket.recv()
         assert len(house.identity.sockets) == 1
     await let_go(house)
+
+
+async def test_one_person_has_so_many_sockets_and_no_more_until_one_ends(database: Database, tmp_path: Path) -> None:
+    """Seed 002: ten at the same time; three here. (portal A17)"""
+    async with (
+        open_door(database, tmp_path, settings={"sockets_per_user": 3}) as door,
+        door.listen() as address,
+    ):
+        token = await door.admin_token()
+        ann = await door.add_user("ann", Role.USER)
+        async with open_socket(address, "/api/live", token), open_socket(address, "/api/live", token):
+            async with open_socket(address, "/api/live", token):
+                with pytest.raises(InvalidStatus) as refused:
+                    await connect(f"ws://{address}/api/live?token={token}")
+                assert refused.value.response.status_code == 429
+                assert json.loads(refused.value.response.body or b"")["code"] == "rate_limited"
+                async with open_socket(address, "/api/live", ann) as other:
+                    assert (await message(other))["type"] == "hello"
+            await asyncio.sleep(0.2)
+            async with open_socket(address, "/api/live", token) as again:
+                assert (await message(again))["type"] == "hello"
