@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Bring the real components that the tests talk to: Chromium, PostgreSQL, git, curl, Docker Engine (never started).
+# Bring the real components that the tests talk to: Chromium, PostgreSQL, git, curl, Docker Engine (never started),
+# Pebble (an ACME directory).
 # As root they come from Debian. Otherwise the tests say which suites they leave out; in CI they refuse to leave out any.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    tools/debian.sh chromium postgresql git curl docker.io busybox-static iproute2 iptables systemd dbus util-linux sudo python3-minimal redis-server
+    tools/debian.sh chromium postgresql git curl docker.io busybox-static iproute2 iptables systemd dbus util-linux sudo python3-minimal pebble redis-server openssh-client
 fi
