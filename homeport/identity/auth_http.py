@@ -5,12 +5,13 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from homeport.identity import COOKIE, Identity, schemas
-from homeport.identity.access import Actor, Role, Verb, scope_sets_of, verbs_of
+from homeport.identity.access import ANONYMOUS, Actor, Role, Verb, scope_sets_of, verbs_of
 from homeport.identity.guard import CurrentActor, CurrentCall, require
 from homeport.identity.models import User
-from homeport.identity.problems import Unauthenticated
+from homeport.identity.problems import OriginRefused, Unauthenticated
 from homeport.identity.sessions import SignIn
 from homeport.identity.tickets import LASTS
+from homeport.kit.problems import Problem
 
 
 def routes(identity: Identity) -> APIRouter:
@@ -21,6 +22,7 @@ def routes(identity: Identity) -> APIRouter:
         body: schemas.Credentials, request: Request, response: Response, call: CurrentCall
     ) -> schemas.Token:
         """Sign in. The session comes as a cookie for the browser and as a token for other clients."""
+        identity.open_mode.refuse_sign_in()
         if "origin" in request.headers:  # a page of another site must not sign its visitor in as somebody else
             identity.refuse_other_sites(request)
         call.concerns("login", body.login[:100])
@@ -37,6 +39,7 @@ def routes(identity: Identity) -> APIRouter:
     @router.post("/refresh", dependencies=[require(Verb.PUBLIC, action="refresh_session", rate="auth")])
     async def refresh_session(body: schemas.RefreshToken, response: Response, call: CurrentCall) -> schemas.Tokens:
         """The same session, as long again; the token that was sent is of no use from now on."""
+        identity.open_mode.refuse_sign_in()
         session = await identity.sessions.refresh(body.refresh_token)
         if session is None:
             raise Unauthenticated("This refresh token is unknown, used or expired: sign in again.")
@@ -44,12 +47,31 @@ def routes(identity: Identity) -> APIRouter:
         response.headers["cache-control"] = "no-store"
         return schemas.Tokens(**_tokens(session))
 
-    @router.post("/logout", dependencies=[require(Verb.ACCOUNT_SELF)])
-    async def logout(actor: CurrentActor, response: Response) -> schemas.SignedOut:
-        """End this session; its token is refused from now on, and what is open by it ends."""
-        await identity.sign_out(actor)
+    @router.post("/logout", dependencies=[require(Verb.PUBLIC)])
+    async def logout(
+        request: Request, response: Response, call: CurrentCall, body: schemas.SignOut | None = None
+    ) -> schemas.SignedOut:
+        """End this session: its token is refused from now on, and what is open by it ends. Answers 200 in any case.
+
+        `refresh_token` names a session too. `logout_url` is where to end the OpenID provider's own session.
+        """
+        try:
+            actor, call.via = await identity.authenticate(request)
+        except OriginRefused:
+            raise
+        except Problem:  # expired, revoked, never good: signed out is signed out
+            actor = ANONYMOUS
+        call.by(actor)
+        response.headers["cache-control"] = "no-store"
         response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="strict")
-        return schemas.SignedOut(message="Signed out.")
+        url = await identity.openid.logout_url(actor.credential_id) if actor.credential_id else None
+        ended = await identity.sign_out(actor)
+        if body and body.refresh_token:
+            ended = await identity.sign_out_by_refresh(body.refresh_token) or ended
+        if not ended:
+            call.act = None
+            return schemas.SignedOut(success=False, message="There was no session to end.")
+        return schemas.SignedOut(message="Signed out.", logout_url=url)
 
     @router.get("/me", dependencies=[require(Verb.ACCOUNT_SELF)])
     async def get_me(actor: CurrentActor) -> schemas.Me:

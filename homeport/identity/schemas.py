@@ -85,9 +85,16 @@ class RefreshToken(BaseModel):
     refresh_token: str = Field(min_length=1, max_length=1024)
 
 
+class SignOut(BaseModel):
+    refresh_token: str | None = Field(None, max_length=16_384)
+
+
 class SignedOut(BaseModel):
+    """`success`: a session was ended. `logout_url`: where to end the OpenID provider's session."""
+
     message: str
     success: bool = True
+    logout_url: str | None = None
 
 
 class Ticket(BaseModel):

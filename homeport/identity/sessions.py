@@ -144,6 +144,12 @@ class Sessions:
         self._uses.note(session_id, now)
         return known.actor
 
+    async def find_by_refresh(self, refresh_token: str) -> Actor | None:
+        """Whose session a refresh token belongs to, without using it."""
+        async with self._database.read() as db:
+            found = await store.find_session_to_refresh(db, _digest(refresh_token), self._clock.now())
+        return actor_of(*found) if found else None
+
     async def end(self, session_id: str) -> None:
         async with self._database.write() as db:
             await store.delete_session(db, session_id)

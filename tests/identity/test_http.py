@@ -78,7 +78,10 @@ async def test_me_is_the_user_and_what_it_may_do(door: Door) -> None:
 async def test_signing_out_ends_the_session_and_clears_the_cookie(door: Door) -> None:
     async with door.client(await door.admin_token()) as client:
         answer = await client.post("/api/auth/logout")
-        assert (answer.status_code, answer.json()) == (200, {"message": "Signed out.", "success": True})
+        assert (answer.status_code, answer.json()) == (
+            200,
+            {"message": "Signed out.", "success": True, "logout_url": None},
+        )
         assert "max-age=0" in answer.headers["set-cookie"].lower()
         after = await client.get("/api/auth/me")
     assert (after.status_code, after.json()["code"]) == (401, "unauthenticated")
