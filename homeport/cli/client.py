@@ -20,6 +20,8 @@ from homeport.cli.problems import CertificateUnknown, NotSignedIn, PortalRefused
 
 _CHUNK = 256 * 1024
 _RETRY_AFTER = 0.5
+_LONGEST_WAIT = 65  # seconds, for the next minute of the rate limit
+_OF_SIGN_IN = {"invalid_credentials", "2fa_required", "invalid_totp_code"}
 
 
 class Client:
@@ -138,21 +140,28 @@ class Client:
         sent = {"Host": self._authority, "User-Agent": f"homeport/{__version__}", **(headers or {})}
         if self._connection.key:
             sent["Authorization"] = f"Bearer {self._connection.key}"
-        try:
-            answer = self._http.request(
-                method,
-                path,
-                params=query,
-                json=body,
-                content=content,
-                headers=sent,
-                extensions={"sni_hostname": self._connection.host},
-            )
-        except httpx.HTTPError as fault:
-            raise self._unreachable(fault) from fault
-        if answer.is_success:
-            return answer.json() if answer.content else None
-        raise self._refusal(answer.status_code, answer.content)
+        for waits in (_LONGEST_WAIT, 0):
+            try:
+                answer = self._http.request(
+                    method,
+                    path,
+                    params=query,
+                    json=body,
+                    content=content,
+                    headers=sent,
+                    extensions={"sni_hostname": self._connection.host},
+                )
+            except httpx.HTTPError as fault:
+                raise self._unreachable(fault) from fault
+            if answer.is_success:
+                return answer.json() if answer.content else None
+            refused = self._refusal(answer.status_code, answer.content)
+            after = answer.headers.get("retry-after", "")
+            # Nothing was done yet: this minute's requests are used up. An archive that was half sent cannot be resent.
+            if refused.code != "rate_limited" or content is not None or not after.isdecimal() or int(after) > waits:
+                raise refused
+            time.sleep(int(after))
+        raise refused
 
     def _refusal(self, status: int, content: bytes) -> PortalRefused | NotSignedIn:
         try:
@@ -160,7 +169,7 @@ class Client:
         except ValueError:
             body = None
         refused = PortalRefused(body if isinstance(body, dict) else {}, status)
-        if status == 401 and refused.code != "invalid_credentials":
+        if status == 401 and refused.code not in _OF_SIGN_IN:
             return NotSignedIn(
                 f"{self.url} does not accept the saved credentials (any more): run `homeport login {self.url}`."
             )

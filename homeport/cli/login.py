@@ -7,11 +7,14 @@ import platform
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from homeport.cli.options import Json
+
+if TYPE_CHECKING:
+    from homeport.cli.client import Client
 
 _DEFAULT_URL = "https://localhost:8443"
 
@@ -24,6 +27,9 @@ def login(
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from standard input.")
     ] = False,
+    code: Annotated[
+        str | None, typer.Option("--code", help="6-digit or backup code of the second factor; asked for otherwise.")
+    ] = None,
     ca: Annotated[Path | None, typer.Option("--ca", help="The portal's CA file (PEM).", dir_okay=False)] = None,
     trust: Annotated[
         str | None, typer.Option("--trust", help="SHA-256 fingerprint of the portal's CA, as the portal printed it.")
@@ -46,7 +52,7 @@ def login(
     host, port = address_of(portal)
     stranger = Connection(url=portal, key="", ca=pem, address=host, port=port)
     with Client(stranger) as client:
-        session = client.post("/api/auth/login", {"username": name, "password": _password(stdin=password_stdin)})
+        session = _sign_in(client, {"username": name, "password": _password(stdin=password_stdin)}, code)
     with Client(replace(stranger, key=session["token"])) as client:
         made = client.post("/api/auth/api-keys", {"name": f"homeport on {platform.node() or 'a machine'}"})
         client.post("/api/auth/logout")
@@ -83,6 +89,21 @@ def logout(
         print_json({"url": portal, "signed_in": False})
     else:
         sys.stdout.write(f"Signed out of {portal}.\n")
+
+
+def _sign_in(client: Client, body: dict[str, str], code: str | None) -> Any:
+    """The session. Whoever has a second factor is asked for its code, where there is somebody to ask."""
+    from homeport.cli.problems import NotSignedIn, PortalRefused
+
+    try:
+        return client.post("/api/auth/login", {**body, "totp_code": code} if code else body)
+    except PortalRefused as refused:
+        if refused.code != "2fa_required":
+            raise
+        if not sys.stdin.isatty():
+            raise NotSignedIn("This account has a second factor: give its code with --code.") from refused
+    asked = typer.prompt("Code of your second factor", err=True)
+    return client.post("/api/auth/login", {**body, "totp_code": asked})
 
 
 def _text(path: str) -> str:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyotp
 import pytest
 
 from homeport.cli.trust import fingerprint
@@ -126,6 +127,20 @@ def test_signing_in_from_elsewhere_keeps_a_key_and_signing_out_revokes_it(
         "HOMEPORT_API_KEY": key,
     }
     assert homeport("services", env=revoked).returncode == 3
+
+
+def test_an_account_with_a_second_factor_is_asked_for_its_code(tmp_path: Path, stranger: dict[str, str]) -> None:
+    with PortalProcess(tmp_path) as own, own.client() as client:
+        body = {"username": "admin", "password": own.password}
+        client.headers["Authorization"] = f"Bearer {client.post('/api/auth/login', json=body).json()['token']}"
+        totp = pyotp.TOTP(client.post("/api/user/2fa/setup").json()["secret"])
+        enabled = client.post("/api/user/2fa/verify", json={"code": totp.now()}).json()
+        env = {**stranger, "HOMEPORT_PASSWORD": own.password or ""}
+        login = ("login", own.base_url, "--ca", str(own.ca_path))
+        without = homeport(*login, env=env)
+        assert (without.returncode, "--code" in without.stderr) == (3, True)
+        assert homeport(*login, "--code", "000000", env=env).returncode != 0
+        assert homeport(*login, "--code", enabled["backup_codes"][0], env=env).returncode == 0
 
 
 def test_an_unknown_authority_is_never_trusted_silently(portal: PortalProcess, stranger: dict[str, str]) -> None:
