@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -23,7 +24,7 @@ def test_it_waits_once_for_the_next_minute_as_long_as_the_portal_says(
         known = Connection(
             url=portal.base_url, key=key, ca=portal.ca_path.read_text(), address="127.0.0.1", port=portal.port
         )
-        monkeypatch.setattr(module.time, "sleep", waited.append)
+        monkeypatch.setattr(module, "time", SimpleNamespace(sleep=waited.append))
         with Client(known) as client:
             for _ in range(3):
                 assert client.get("/api/auth/me")["username"] == "admin"
