@@ -32,7 +32,7 @@ def status(page: Page, word: str) -> None:
 def test_the_sign_in_refuses_a_wrong_password_and_keeps_the_name(page: Page, portal: PortalProcess, keep: Keep) -> None:
     page.get_by_label("Name or email").fill("admin")
     page.get_by_role("textbox", name="Password").fill("wrong")
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.get_by_role("alert")).to_be_visible()
     keep(page, "sign-in-refused")
     expect(page.get_by_label("Name or email")).to_have_value("admin")

@@ -29,6 +29,16 @@ export function Certificates() {
   return (
     <Section
       title="Client certificates"
+      hint={
+        certificates.data?.port && (
+          <Text size="xs" c="dimmed">
+            For{" "}
+            <span className="mono">
+              https://{location.hostname}:{certificates.data.port}
+            </span>
+          </Text>
+        )
+      }
       aside={
         <Button size="xs" variant="default" leftSection={<IconPlus size={15} />} onClick={open}>
           Issue a certificate

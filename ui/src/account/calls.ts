@@ -65,7 +65,7 @@ export const account = {
     return response.text();
   },
 
-  certificates: () => call<{ certificates: OwnCertificate[] }>("GET", "/api/me/certificates"),
+  certificates: () => call<{ certificates: OwnCertificate[]; port?: number | null }>("GET", "/api/me/certificates"),
   issueCertificate: (body: { label: string; format: "p12" | "pem" }) =>
     call<IssuedCertificate>("POST", "/api/me/certificates", { body }),
   revokeCertificate: (id: string) => call("DELETE", `/api/me/certificates/${own(id)}`),
