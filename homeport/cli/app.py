@@ -10,6 +10,7 @@ from homeport import __version__
 from homeport.cli import (
     analyse,
     audit,
+    backup,
     compose,
     customers,
     deploy,
@@ -22,7 +23,9 @@ from homeport.cli import (
     logs,
     machine,
     plans,
+    second_factor,
     services,
+    ssh_keys,
     templates,
     units,
 )
@@ -60,6 +63,8 @@ for verb, panel in (
     (machine.init, _PORTAL),
     (machine.config, _PORTAL),
     (machine.password, _PORTAL),
+    (backup.backup, _PORTAL),
+    (backup.restore, _PORTAL),
     (machine.openapi, _PORTAL),
     (machine.version, _PORTAL),
 ):
@@ -71,6 +76,8 @@ for group, name, panel in (
     (plans.app, "plans", _PORTAL),
     (keys.app, "keys", _PORTAL),
     (audit.app, "audit", _PORTAL),
+    (ssh_keys.app, "ssh-keys", _PORTAL),
+    (second_factor.app, "2fa", _PORTAL),
 ):
     app.add_typer(group, name=name, rich_help_panel=panel)
 app.add_typer(compose.group, name="compose", rich_help_panel=_DEPLOYS)

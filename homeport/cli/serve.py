@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import resource
 import signal
 import sys
@@ -39,6 +40,7 @@ def serve(settings: Settings, *, as_json: bool) -> None:
     write_to_stderr(settings.log_level)
     try:
         with _only_one(settings) as lock:
+            _go_on_as_restored(settings)
             _run(lambda: _serve(settings, lock, as_json=as_json))
     except AlreadyLocked as taken:
         url = taken.holder.get("url", "")
@@ -54,6 +56,7 @@ def prepare(settings: Settings, *, as_json: bool) -> None:
     """Everything that a first start makes, without listening. Raises Conflict while the portal runs."""
     write_to_stderr(settings.log_level)
     with _exclusive(settings, "It is set up: the portal runs"):
+        _go_on_as_restored(settings)
         password = _run(lambda: _prepare(settings))
     if as_json:
         print_json_line({"data_dir": str(settings.data_dir), "username": "admin", "password": password})
@@ -98,6 +101,15 @@ def openapi_document() -> dict[str, Any]:
 def _only_one(settings: Settings) -> Lockfile:
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     return Lockfile(settings.data_dir / "homeport.lock")
+
+
+def _go_on_as_restored(settings: Settings) -> None:
+    """Put a restored portal into place that a kill kept from it, and begin again: its homeport.toml counts now."""
+    if (settings.data_dir / ".restored").is_dir():
+        from homeport.storage.restore import finish_restore
+
+        finish_restore(settings.data_dir)
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - the same program again
 
 
 @contextlib.contextmanager
