@@ -10,9 +10,11 @@ from typing import Any
 
 import httpx
 from fastapi import APIRouter, FastAPI
+from starlette.types import Receive, Scope, Send
 
 from homeport.identity import Identity, Role, customers_http, store
 from homeport.identity import http as identity_http
+from homeport.identity.certificates import PEER, Peer
 from homeport.identity.credentials import Passwords
 from homeport.identity.models import User
 from homeport.kit.bus import Bus
@@ -75,6 +77,16 @@ class Door:
         """Requests go straight into the app. Close it, or use it as a context manager."""
         headers = {"authorization": f"Bearer {token}"} if token else {}
         transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
+        return httpx.AsyncClient(transport=transport, base_url=BASE_URL, headers=headers)
+
+    def certificate_client(self, certificate: bytes | None, token: str | None = None) -> httpx.AsyncClient:
+        """As `client`, by the port that asks for client certificates, with this one (DER) or none."""
+
+        async def by_that_port(scope: Scope, receive: Receive, send: Send) -> None:
+            await self.app({**scope, "state": {PEER: Peer(certificate)}}, receive, send)
+
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        transport = httpx.ASGITransport(app=by_that_port, raise_app_exceptions=False)
         return httpx.AsyncClient(transport=transport, base_url=BASE_URL, headers=headers)
 
     async def add_user(

@@ -1,0 +1,65 @@
+"""A person's own certificates."""
+
+from __future__ import annotations
+
+import httpx
+
+from homeport.identity import Actor, Role
+from homeport.testing.door import Door
+from tests.identity.certificates.conftest import holding, own
+
+
+async def test_rotation_revokes_the_certificate_that_it_replaces(
+    door: Door, admin: httpx.AsyncClient
+) -> None:  # host B.3
+    made = await own(admin)
+    async with holding(door, made) as old:
+        body = {"format": "pem"}
+        rotated = (await old.post("/api/certs/mtls/rotate", json=body)).json()
+        assert (rotated["replaced"], rotated["label"]) == (made["id"], "laptop")
+        assert (await old.get("/api/services")).json()["error"] == "Certificate has been revoked"
+    async with holding(door, rotated) as new:
+        assert (await new.get("/api/auth/me")).json()["username"] == "admin"
+        other = (await new.post(f"/api/me/certificates/{rotated['id']}/rotate", json=body)).json()
+        assert other["replaced"] == rotated["id"]
+        assert (await new.get("/api/services")).status_code == 403
+
+
+async def test_a_p12_is_what_a_rotation_gives_by_itself(admin: httpx.AsyncClient) -> None:  # host C mtls/rotate
+    first = (await admin.post("/api/certs/mtls/rotate")).json()
+    assert (first["replaced"], len(first["p12Password"])) == (None, 32)
+    assert (await admin.post("/api/certs/mtls/rotate", json={})).json()["replaced"] == first["id"]
+    assert (await admin.get("/api/certs/mtls/download")).status_code == 410
+
+
+async def test_a_limited_certificate_does_not_rotate_into_a_wider_one(door: Door, admin: httpx.AsyncClient) -> None:
+    wide = await own(admin)
+    me = (await admin.get("/api/auth/me")).json()
+    narrow = Actor(me["id"], "key", "admin", Role.SUPERADMIN, within=("account:security",))
+    issued, old = await door.identity.certificates.own.rotate(narrow, wide["id"])
+    assert (issued.row.scopes, old) == ("account:security", wide["id"])
+
+
+async def test_one_sees_and_revokes_only_ones_own(door: Door, admin: httpx.AsyncClient) -> None:
+    made = await own(admin)
+    async with door.client(await door.add_user("anna", Role.USER)) as anna:
+        assert (await anna.get("/api/me/certificates")).json()["certificates"] == []
+        assert (await anna.delete(f"/api/me/certificates/{made['id']}")).status_code == 404
+        assert (await anna.post(f"/api/me/certificates/{made['id']}/rotate")).status_code == 404
+    [row] = (await admin.get("/api/me/certificates")).json()["certificates"]
+    assert (row["label"], row["revoked"], row["current"]) == ("laptop", False, False)
+    async with holding(door, made) as client:
+        assert (await client.get("/api/me/certificates")).json()["certificates"][0]["current"] is True
+        assert (await admin.delete(f"/api/me/certificates/{made['id']}")).status_code == 204
+        assert (await client.get("/api/services")).json()["error"] == "Certificate has been revoked"
+    assert (await admin.delete(f"/api/me/certificates/{made['id']}")).status_code == 404
+
+
+async def test_twenty_good_ones_are_enough(door: Door, admin: httpx.AsyncClient) -> None:
+    for number in range(20):
+        await own(admin, label=f"l{number}", days=1)
+    more = await admin.post("/api/me/certificates", json={"label": "more"})
+    assert (more.status_code, more.json()["code"]) == (409, "conflict")
+    door.clock.advance(86_400)
+    async with door.client(await door.admin_token()) as later:
+        await own(later)
