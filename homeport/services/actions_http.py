@@ -8,6 +8,7 @@ from fastapi import APIRouter, Response
 
 from homeport.identity import Actor, Verb
 from homeport.identity.guard import CurrentActor, require
+from homeport.kit.problems import NotFound
 from homeport.services import schemas
 from homeport.services.http import answers, reply
 from homeport.services.parts import Services
@@ -67,5 +68,10 @@ def refusals(services: Services) -> APIRouter:
         if not services.units.find(actor, ref):
             await services.units.app(ref, lambda: services.catalogue.service_id(actor, ref))
         raise InvalidAction
+
+    @routes.get("/api/services/{ref}/{action}", dependencies=[require(Verb.SERVICES_READ)])
+    async def refuse_path(ref: str, action: str) -> Response:
+        """What can only be posted, or is not there at all, cannot be got: a 404, as seed 000 has it."""
+        raise NotFound(f"There is nothing at /api/services/{ref[:80]}/{action[:80]}.")
 
     return routes

@@ -117,6 +117,11 @@ class TestActions:
         assert answer.status_code == 400, answer.text
         assert answer.json()["error"] == sentence
 
+    @pytest.mark.parametrize("path", ["web/restart", "web/nothing", "nobody/x", "web/restart/"])
+    def test_what_cannot_be_got_is_a_404(self, client: httpx.Client, path: str) -> None:  # host A.0: routing
+        answer = client.get(f"/api/services/{path}")
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
     def test_a_percent_encoded_name_is_the_name(self, client: httpx.Client) -> None:  # H02
         assert client.post("/api/services/w%65b/reload").json()["name"] == "web"
 
