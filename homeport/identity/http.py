@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -48,7 +47,7 @@ def routes(identity: Identity, settings: Settings) -> list[APIRouter]:
         api_keys_http.routes(identity),
         audit_http.routes(identity),
         *second_factors_http.routes(identity),
-        *passkeys_http.routes(identity, functools.partial(auth_http.answer, remember=True)),
+        *passkeys_http.routes(identity),
         ssh_keys_http.routes(identity),
         *certificates_http.routes(identity.certificates),
         *openid_http.routes(identity, settings),

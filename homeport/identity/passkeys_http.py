@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from fastapi import APIRouter, Request, Response
 
-from homeport.identity import Identity, SignIn
+from homeport.identity import Identity, auth_http
 from homeport.identity import factors_schemas as schemas
 from homeport.identity.access import Verb
 from homeport.identity.guard import CurrentActor, CurrentCall, require
@@ -14,9 +12,9 @@ from homeport.identity.models import Passkey
 from homeport.identity.schemas import Token
 
 
-def routes(identity: Identity, signed_in: Callable[[SignIn, Response], Token]) -> list[APIRouter]:
-    """`signed_in` puts the session into the answer, as POST /api/auth/login does."""
-    return [_own(identity), _sign_in(identity, signed_in)]
+def routes(identity: Identity) -> list[APIRouter]:
+    """The routers of this part."""
+    return [_own(identity), _sign_in(identity)]
 
 
 def _own(identity: Identity) -> APIRouter:
@@ -50,7 +48,7 @@ def _own(identity: Identity) -> APIRouter:
     return router
 
 
-def _sign_in(identity: Identity, signed_in: Callable[[SignIn, Response], Token]) -> APIRouter:
+def _sign_in(identity: Identity) -> APIRouter:
     router = APIRouter(prefix="/api/auth/passkey", tags=["identity"])
 
     @router.post("/options", dependencies=[require(Verb.PUBLIC, changes=False, rate="auth")])
@@ -64,6 +62,7 @@ def _sign_in(identity: Identity, signed_in: Callable[[SignIn, Response], Token])
         body: schemas.PasskeySignIn, request: Request, response: Response, call: CurrentCall
     ) -> Token:
         """Sign in by a passkey alone, or by a password with a passkey as second factor. Answers as /api/auth/login."""
+        identity.open_mode.refuse_sign_in()
         if "origin" in request.headers:  # a page of another site must not sign its visitor in as somebody else
             identity.refuse_other_sites(request)
         call.concerns("login", (body.username or "")[:100], method="passkey")
@@ -76,7 +75,7 @@ def _sign_in(identity: Identity, signed_in: Callable[[SignIn, Response], Token])
         )
         call.by(session.actor)
         call.concerns("login", session.user.username)
-        return signed_in(session, response)
+        return auth_http.answer(session, response, remember=body.remember)
 
     return router
 
