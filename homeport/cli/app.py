@@ -11,6 +11,7 @@ from homeport.cli import (
     analyse,
     audit,
     backup,
+    certs,
     compose,
     customers,
     deploy,
@@ -27,6 +28,7 @@ from homeport.cli import (
     services,
     ssh_keys,
     templates,
+    tls,
     units,
 )
 
@@ -72,11 +74,13 @@ for verb, panel in (
 
 for group, name, panel in (
     (domains.app, "domains", _APPS),
+    (tls.app, "tls", _PORTAL),
     (customers.app, "customers", _PORTAL),
     (plans.app, "plans", _PORTAL),
     (keys.app, "keys", _PORTAL),
     (audit.app, "audit", _PORTAL),
     (ssh_keys.app, "ssh-keys", _PORTAL),
+    (certs.app, "certs", _PORTAL),
     (second_factor.app, "2fa", _PORTAL),
 ):
     app.add_typer(group, name=name, rich_help_panel=panel)

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from homeport.cli.credentials import Credentials
-from homeport.cli.local import read_local
+from homeport.cli.local import read_local, trusted_locally
 from homeport.cli.problems import NotSignedIn, UsageWrong
 
 
@@ -45,7 +45,9 @@ def context_for(ca: str) -> ssl.SSLContext:
         if not ca:
             return ssl.create_default_context()
         if ca.lstrip().startswith("-----BEGIN"):
-            return ssl.create_default_context(cadata=ca)
+            context = ssl.create_default_context(cadata=ca)
+            context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN  # a certificate itself may be trusted
+            return context
         return ssl.create_default_context(cafile=ca)
     except (OSError, ValueError) as fault:
         raise UsageWrong(f"The CA file {ca} cannot be used: {fault}") from fault
@@ -84,7 +86,8 @@ def resolve(portal: str | None) -> Connection:
     if known and known.data_dir:
         local = read_local(Path(known.data_dir))
         if local:
-            found = Connection(url=local.url, key=local.key, ca=local.ca, address=local.address, port=local.port)
+            trusted = trusted_locally(local.ca, Path(known.data_dir))
+            found = Connection(url=local.url, key=local.key, ca=trusted, address=local.address, port=local.port)
     elif known:
         found = replace(found, key=known.key, ca=known.ca)
     found = replace(

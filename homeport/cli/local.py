@@ -8,10 +8,13 @@ reach; see docs/decisions for why.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from homeport.cli.credentials import write_private
+
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?")
 
 
 @dataclass(frozen=True)
@@ -44,3 +47,15 @@ def read_local(data_dir: Path) -> LocalAccess | None:
 def write_local(data_dir: Path, access: LocalAccess) -> None:
     """Leave the connection details in `data_dir`, readable by their owner only."""
     write_private(local_file(data_dir), json.dumps(asdict(access), indent=2))
+
+
+def trusted_locally(ca: str, data_dir: Path) -> str:
+    """PEM of everything that the portal in `data_dir` may show: its authority, and what serves instead of its leaves.
+
+    The path `ca` itself when there is nothing else, or it is not for this user's eyes.
+    """
+    try:
+        kept = [file.read_text() for file in sorted((data_dir / "tls").glob("*.pem"))]
+        return "".join(_CERTIFICATE.findall("".join([Path(ca).read_text(), *kept]))) if kept else ca
+    except (OSError, ValueError):
+        return ca

@@ -68,7 +68,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 async def bench(tmp_path: Path, clock: ManualClock, signer: TestAuthority) -> AsyncIterator[Bench]:
-    database = Database(f"sqlite:///{tmp_path}/homeport.db")
+    database = Database(f"sqlite:///{tmp_path}/bench.db")
     await database.open()
     options = Options(database)
     await options.open()

@@ -159,10 +159,10 @@ class AcmeClient:
         kind = problem.get("type", "").rpartition(":")[2]
         later = answer.headers.get("retry-after", "")
         when = f" Try again after {_printable(later)[:40]}{' seconds' if later.isdigit() else ''}." if later else ""
-        raise AcmeFailed(
-            f"The directory refused ({answer.status}): {detail}.{when}",
-            details={"type": kind, "status": answer.status, "retry_after": int(later) if later.isdigit() else None},
-        )
+        details: dict[str, Any] = {"type": kind, "directory_status": answer.status}
+        if later.isdigit():
+            details["retry_after"] = int(later)
+        raise AcmeFailed(f"The directory refused ({answer.status}): {detail}.{when}", details=details)
 
 
 def _problem(answer: Answer) -> dict[str, str]:
