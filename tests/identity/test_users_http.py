@@ -104,13 +104,8 @@ async def test_only_those_below_are_managed(door: Door) -> None:  # portal C1
     async with door.client(token) as client:
         known = await ids(client)
         for name in ("admin", "boss"):
-            for path, body in (
-                ("ban", {}),
-                ("unban", {}),
-                ("reset-password", {}),
-                ("2fa/reset", {}),
-            ):
-                answer = await client.post(f"/api/users/{known[name]}/{path}", json=body)
+            for path in ("ban", "unban", "reset-password", "2fa/reset"):
+                answer = await client.post(f"/api/users/{known[name]}/{path}")
                 assert (answer.status_code, answer.json()["code"]) == (403, "role_too_high"), path
             answer = await client.put(f"/api/users/{known[name]}/role", json={"role": "user"})
             assert answer.json()["code"] == "role_too_high"
