@@ -75,9 +75,9 @@ class Client:
         """The JSON that PUT answers."""
         return self._send("PUT", path, body=body)
 
-    def delete(self, path: str) -> None:
-        """DELETE, which answers nothing."""
-        self._send("DELETE", path)
+    def delete(self, path: str) -> Any:
+        """DELETE, which mostly answers nothing."""
+        return self._send("DELETE", path)
 
     def upload(self, file: IO[bytes], size: int, sent: Callable[[int], None]) -> Any:
         """Send `size` bytes of an archive to the portal; `sent` hears the size of each piece."""
