@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -97,13 +99,12 @@ class House:
         self, username: str, *, client: str = "fleet", browser: httpx.AsyncClient | None = None
     ) -> dict[str, Any]:
         """The tokens that a fleet client gets for somebody at the provider itself."""
-        verifier = "a verifier of a test which is long enough to be one"
+        verifier = "a-verifier-of-a-test-which-is-long-enough-to-be-one"
         callback = FLEET_CALLBACK if client == "fleet" else OTHER_CALLBACK
         query = {
             "response_type": "code", "client_id": client, "redirect_uri": callback, "scope": "openid profile email",
-            "state": "s", "nonce": "n", "code_challenge": verifier, "code_challenge_method": "plain",
+            "state": "s", "nonce": "n", "code_challenge": _challenge(verifier), "code_challenge_method": "S256",
         }  # fmt: skip
-        query |= {"code_challenge": _challenge(verifier), "code_challenge_method": "S256"}
         protocol = f"{self.provider.issuer}/protocol/openid-connect"
         own = browser or self.provider.browser()
         url = await sign_in_there(
@@ -127,9 +128,6 @@ class House:
 
 
 def _challenge(verifier: str) -> str:
-    import hashlib
-    from base64 import urlsafe_b64encode
-
     return urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
 
 
