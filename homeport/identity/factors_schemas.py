@@ -169,7 +169,6 @@ class PasskeySignIn(BaseModel):
     credential: AuthenticatorCredential
     username: str | None = Field(None, max_length=254)
     password: str | None = Field(None, max_length=1024)
-    remember: bool = Field(True, description="false: the cookie goes when the browser is closed.")
     remember: bool = True
 
     @model_validator(mode="after")

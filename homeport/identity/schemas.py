@@ -55,7 +55,9 @@ class Me(BaseModel):
     number: int
     username: str
     name: str
+    nickname: str | None
     email: str | None
+    avatar: dict[str, str | None]
     role: str
     rank: Role
     roles: list[str]
