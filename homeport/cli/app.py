@@ -18,6 +18,7 @@ from homeport.cli import (
     domains,
     endpoints,
     events,
+    invites,
     jobs,
     keys,
     login,
@@ -26,10 +27,12 @@ from homeport.cli import (
     plans,
     second_factor,
     services,
+    sessions,
     ssh_keys,
     templates,
     tls,
     units,
+    users,
 )
 
 app = typer.Typer(
@@ -77,6 +80,9 @@ for group, name, panel in (
     (tls.app, "tls", _PORTAL),
     (customers.app, "customers", _PORTAL),
     (plans.app, "plans", _PORTAL),
+    (users.app, "users", _PORTAL),
+    (invites.app, "invites", _PORTAL),
+    (sessions.app, "sessions", _PORTAL),
     (keys.app, "keys", _PORTAL),
     (audit.app, "audit", _PORTAL),
     (ssh_keys.app, "ssh-keys", _PORTAL),
