@@ -57,7 +57,7 @@ class NewAddress(BaseModel):
     port: int | None = Field(None, ge=1, le=65535)
 
 
-class Permissions(BaseModel):
+class UserPermissions(BaseModel):
     """What people who are no administrators may do."""
 
     allow_user_connections: bool
@@ -65,7 +65,7 @@ class Permissions(BaseModel):
     allow_registration: bool
 
 
-class NewPermissions(BaseModel):
+class NewUserPermissions(BaseModel):
     """What is not given stays."""
 
     allow_user_connections: bool | None = None
@@ -145,12 +145,12 @@ def routes(settings: Settings, file: ConfigFile, options: Options, clock: Clock)
         return await address()
 
     @router.get("/permissions", dependencies=[read])
-    async def get_permissions() -> Permissions:
+    async def get_permissions() -> UserPermissions:
         """What people who are no administrators may do."""
         return _permissions(options)
 
     @router.put("/permissions", dependencies=[write])
-    async def set_permissions(body: NewPermissions, actor: CurrentActor, call: CurrentCall) -> Permissions:
+    async def set_permissions(body: NewUserPermissions, actor: CurrentActor, call: CurrentCall) -> UserPermissions:
         """Change it; it counts at once."""
         given = body.model_dump(exclude_none=True)
         if given:
@@ -172,8 +172,8 @@ def routes(settings: Settings, file: ConfigFile, options: Options, clock: Clock)
     return router
 
 
-def _permissions(options: Options) -> Permissions:
-    return Permissions(**{name: bool(options.get(name, True)) for name in PERMISSIONS})
+def _permissions(options: Options) -> UserPermissions:
+    return UserPermissions(**{name: bool(options.get(name, True)) for name in PERMISSIONS})
 
 
 def _lower(value: str | int) -> str | int:

@@ -1,5 +1,6 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Navigate } from "@tanstack/react-router";
 import type { ReactNode } from "react";
+import { readAuditSearch, readPeopleSearch } from "./admin/search";
 import { Frame } from "./frame/Frame";
 import { NotFound, RouteFailed } from "./frame/Lost";
 import { Loading } from "./parts/states";
@@ -91,6 +92,34 @@ const plans = createRoute({
   path: "/customers/plans",
   component: lazyRouteComponent(() => import("./customers/Plans")),
 });
+const admin = createRoute({
+  getParentRoute: () => root,
+  path: "/admin",
+  component: lazyRouteComponent(() => import("./admin/AdminPage")),
+});
+const ofAdmin = <P extends string>(path: P, load: () => Promise<{ default: () => ReactNode }>) =>
+  createRoute({ getParentRoute: () => admin, path, component: lazyRouteComponent(load) });
+const adminPages = [
+  createRoute({
+    getParentRoute: () => admin,
+    path: "/users",
+    validateSearch: readPeopleSearch,
+    component: lazyRouteComponent(() => import("./admin/Users")),
+  }),
+  createRoute({
+    getParentRoute: () => admin,
+    path: "/audit",
+    validateSearch: readAuditSearch,
+    component: lazyRouteComponent(() => import("./admin/Audit")),
+  }),
+  ofAdmin("/invites", () => import("./admin/Invites")),
+  ofAdmin("/activity", () => import("./admin/Activity")),
+  ofAdmin("/system", () => import("./admin/System")),
+  ofAdmin("/certificates", () => import("./admin/Certificates")),
+  ofAdmin("/clients", () => import("./admin/Clients")),
+  ofAdmin("/settings", () => import("./admin/Settings")),
+  ofAdmin("/retention", () => import("./admin/Retention")),
+] as const;
 
 export const router = createRouter({
   routeTree: root.addChildren([
@@ -104,6 +133,7 @@ export const router = createRouter({
     customers,
     customer,
     plans,
+    admin.addChildren(adminPages),
   ]),
   defaultPreload: "intent",
   defaultPendingComponent: () => <Loading rows={6} />,

@@ -175,7 +175,7 @@ function Issue({ opened, close }: { opened: boolean; close: () => void }) {
 }
 
 /** The file with its key: a P12 with the password that opens it, or the text of a PEM. */
-function Issued({ certificate }: { certificate: IssuedCertificate }) {
+export function Issued({ certificate }: { certificate: IssuedCertificate }) {
   if (certificate.pem)
     return (
       <Secret

@@ -24,6 +24,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Refresh Session
+         * @description The same session, as long again; the token that was sent is of no use from now on.
+         */
+        post: operations["refresh_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/logout": {
         parameters: {
             query?: never;
@@ -35,7 +55,9 @@ export interface paths {
         put?: never;
         /**
          * Logout
-         * @description End this session; its token is refused from now on.
+         * @description End this session: its token is refused from now on, and what is open by it ends. Answers 200 in any case.
+         *
+         *     `refresh_token` names a session too. `logout_url` is where to end the OpenID provider's own session.
          */
         post: operations["logout"];
         delete?: never;
@@ -56,6 +78,542 @@ export interface paths {
          * @description Who you are, and what you may do.
          */
         get: operations["get_me"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/ticket": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make Ticket
+         * @description Opens one WebSocket with `?ticket=`, so that no lasting credential has to be in an address.
+         */
+        post: operations["make_ticket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make Token
+         * @description Sign in for a program: no cookie, and `scopes` if the token is to do less than you may.
+         */
+        post: operations["make_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Tokens
+         * @description Your tokens that still work, the newest first.
+         */
+        get: operations["list_tokens"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/token/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke Token
+         * @description It is refused at once, and what is open by it ends; 404 for somebody else's.
+         */
+        post: operations["revoke_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Profile
+         * @description Who you are, how others see you, and what you may do.
+         */
+        get: operations["get_profile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change Profile
+         * @description Your name, and the address that you can sign in by beside your user name.
+         */
+        patch: operations["change_profile"];
+        trace?: never;
+    };
+    "/api/me/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change Password
+         * @description Your other sessions end and your API keys are revoked, unless `keep_api_keys`; what you use now stays.
+         */
+        post: operations["change_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set Presence
+         * @description How you are shown in chat.
+         */
+        put: operations["set_presence"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/nickname": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set Nickname
+         * @description The name you are shown by; empty: your user name.
+         */
+        put: operations["set_nickname"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/avatar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set Avatar
+         * @description The picture you are shown by, as a whole.
+         */
+        put: operations["set_avatar"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/anonymous": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set Anonymous
+         * @description Whether what you write in chat from now on has no name.
+         */
+        put: operations["set_anonymous"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Sessions
+         * @description Where you are signed in, the newest first.
+         */
+        get: operations["list_sessions"];
+        put?: never;
+        post?: never;
+        /**
+         * End Other Sessions
+         * @description Sign all others out.
+         */
+        delete: operations["end_other_sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/sessions/{session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End Session
+         * @description Sign that one out; what is open by it ends within a second.
+         */
+        delete: operations["end_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Users
+         * @description Everybody, the oldest account first.
+         */
+        get: operations["list_users"];
+        put?: never;
+        /**
+         * Create User
+         * @description A new account, of a role below your own.
+         */
+        post: operations["create_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/lookup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look Up Users
+         * @description Ten people at most whose user name begins with `q`.
+         */
+        get: operations["look_up_users"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{user_id}/role": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set User Role
+         * @description Another role; their sessions end. Without `scopes` they have what the role brings.
+         */
+        put: operations["set_user_role"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete User
+         * @description Gone for good, with their keys and sessions.
+         */
+        delete: operations["delete_user"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{user_id}/ban": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ban User
+         * @description No more sign-ins; sessions and API keys end at once.
+         */
+        post: operations["ban_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{user_id}/unban": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Unban User
+         * @description They may sign in again.
+         */
+        post: operations["unban_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{user_id}/reset-password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reset User Password
+         * @description A new password; their sessions and API keys end.
+         */
+        post: operations["reset_user_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{user_id}/2fa/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reset User 2Fa
+         * @description Turn off the second factor of somebody who lost it.
+         */
+        post: operations["reset_user_2fa"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{user_id}/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List User Sessions
+         * @description Where they are signed in.
+         */
+        get: operations["list_user_sessions"];
+        put?: never;
+        post?: never;
+        /**
+         * End User Sessions
+         * @description Sign them out everywhere.
+         */
+        delete: operations["end_user_sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/register": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Register
+         * @description An account for whoever has an invite code; sign in afterwards.
+         */
+        post: operations["register"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/invite-code": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Invites
+         * @description The codes that were made, the newest first.
+         */
+        get: operations["list_invites"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/invite-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create Invite
+         * @description A new code; who registers with it gets its role, which is below your own.
+         */
+        post: operations["create_invite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/invite-codes/{invite_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke Invite
+         * @description It works no more.
+         */
+        delete: operations["revoke_invite"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/invite-codes/{invite_id}/registrations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Registrations
+         * @description Who came by it, the newest first.
+         */
+        get: operations["list_registrations"];
         put?: never;
         post?: never;
         delete?: never;
@@ -184,6 +742,912 @@ export interface paths {
          * @description How far set-up has come: FRESH or COMPLETE.
          */
         get: operations["get_onboarding_status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/api-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Portal Keys
+         * @description Your API keys, the newest first, each with its beginning only.
+         */
+        get: operations["list_portal_keys"];
+        put?: never;
+        /**
+         * Create Portal Key
+         * @description A new API key. `api_key` is shown this once.
+         */
+        post: operations["create_portal_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/api-keys/{key_id}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke Portal Key
+         * @description Refused at once, and still listed; its open connections end.
+         */
+        post: operations["revoke_portal_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/api-keys/{key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete Portal Key
+         * @description Gone for good.
+         */
+        delete: operations["delete_portal_key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/audit-log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Audit Log
+         * @description Who did what, the newest first; `limit` 50, 200 at most.
+         */
+        get: operations["list_audit_log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/audit-log/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Verify Audit Log
+         * @description Read every record and check that none was changed, removed or put in.
+         */
+        get: operations["verify_audit_log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/activity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Activity
+         * @description The latest acts: all of them for administrators, one's own for everybody else.
+         */
+        get: operations["list_activity"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/user/2fa/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get 2Fa Status
+         * @description Whether a second factor is asked for, and how many backup codes are left.
+         */
+        get: operations["get_2fa_status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/user/2fa/setup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set Up 2Fa
+         * @description A secret for an authenticator app, shown this once; it counts from `verify` on.
+         */
+        post: operations["set_up_2fa"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/user/2fa/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Verify 2Fa
+         * @description Turn it on with a code of the app. Backup codes are shown this once; your other sessions end.
+         */
+        post: operations["verify_2fa"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/user/2fa/disable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Disable 2Fa
+         * @description Turn it off, by a code or by the password.
+         */
+        post: operations["disable_2fa"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/user/2fa/backup-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Renew Backup Codes
+         * @description Ten new backup codes, shown this once; the old ones are no good any more.
+         */
+        post: operations["renew_backup_codes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings/2fa": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Host 2Fa
+         * @description Whether you have a second factor on, and whether it still has to be given here.
+         */
+        get: operations["get_host_2fa"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings/2fa/setup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set Up Host 2Fa
+         * @description As POST /api/user/2fa/setup.
+         */
+        post: operations["set_up_host_2fa"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings/2fa/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm Host 2Fa
+         * @description As POST /api/user/2fa/verify; whoever came by a certificate has a session from then on.
+         */
+        post: operations["confirm_host_2fa"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings/2fa/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Verify Host 2Fa
+         * @description Give the second factor beside a client certificate: a session of 12 hours comes as a cookie.
+         *
+         *     Whoever came by something else only has the code checked.
+         */
+        post: operations["verify_host_2fa"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings/2fa/disable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Disable Host 2Fa
+         * @description As POST /api/user/2fa/disable.
+         */
+        post: operations["disable_host_2fa"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/user/passkeys/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Get Passkey Options
+         * @description What `navigator.credentials.create()` needs; good once, for five minutes.
+         */
+        post: operations["get_passkey_options"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/user/passkeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Passkeys
+         * @description Your passkeys, the newest first.
+         */
+        get: operations["list_passkeys"];
+        put?: never;
+        /**
+         * Create Passkey
+         * @description Keep what `navigator.credentials.create()` gave.
+         */
+        post: operations["create_passkey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/user/passkeys/{passkey_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete Passkey
+         * @description It signs in no more.
+         */
+        delete: operations["delete_passkey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/passkey/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Get Passkey Question
+         * @description What `navigator.credentials.get()` needs; good once, for five minutes. It tells nobody who has passkeys.
+         */
+        post: operations["get_passkey_question"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign In By Passkey
+         * @description Sign in by a passkey alone, or by a password with a passkey as second factor. Answers as /api/auth/login.
+         */
+        post: operations["sign_in_by_passkey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ssh-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Ssh Keys
+         * @description Your public keys.
+         */
+        get: operations["list_ssh_keys"];
+        put?: never;
+        /**
+         * Create Ssh Key
+         * @description A new key pair. `private_key` is shown this once and kept nowhere.
+         */
+        post: operations["create_ssh_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ssh-keys/authorized": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Authorized Keys
+         * @description Your public keys as an `authorized_keys` file has them.
+         */
+        get: operations["get_authorized_keys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ssh-keys/{key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Ssh Key
+         * @description One public key; administrators may read anybody's.
+         */
+        get: operations["get_ssh_key"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete Ssh Key
+         * @description Forget a key of yours; remove it from the machines that trust it yourself.
+         */
+        delete: operations["delete_ssh_key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/certs/agent/enroll": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Invite Agent
+         * @description A token by which a machine gets a certificate for a key of its own: once, within ten minutes.
+         */
+        post: operations["invite_agent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/certs/agent/enroll/{label}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Cancel Enrolment
+         * @description The token is no longer good.
+         */
+        delete: operations["cancel_enrolment"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/certs/agent/enroll-delegated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Delegate Certificate
+         * @description For agents: a token for a program of the agent's own, which may do no more than the agent.
+         */
+        post: operations["delegate_certificate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/certs/agent/upgrade-cert": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Renew Agent Certificate
+         * @description For agents: the next certificate, for a new key; the one in use is refused from now on.
+         */
+        post: operations["renew_agent_certificate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/enroll": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Enroll
+         * @description A certificate for the key of a signing request, by a token.
+         */
+        post: operations["enroll"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/certs/agent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Agents
+         * @description Every agent that ever had a certificate, the newest first.
+         */
+        get: operations["list_agents"];
+        put?: never;
+        /**
+         * Issue Agent Certificate
+         * @description A certificate for a machine. Its key is shown this once.
+         */
+        post: operations["issue_agent_certificate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/certs/agent/{label}/download": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download Agent Certificate
+         * @description 410: a key is shown when it is made, and kept nowhere.
+         */
+        get: operations["download_agent_certificate"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/certs/agent/{label}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke Agent Certificate
+         * @description Refused at once, with all that it delegated; what is open by them ends.
+         */
+        delete: operations["revoke_agent_certificate"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/certs/agent/{label}/capabilities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Set Agent Capabilities
+         * @description Counts at once; what is open by it ends.
+         */
+        patch: operations["set_agent_capabilities"];
+        trace?: never;
+    };
+    "/api/certs/agent/{label}/allowed-sites": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Set Agent Sites
+         * @description The static sites that the agent may reach with `sites:read` and `sites:write`.
+         */
+        patch: operations["set_agent_sites"];
+        trace?: never;
+    };
+    "/api/me/certificates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Own Certificates
+         * @description Your certificates, the newest first.
+         */
+        get: operations["list_own_certificates"];
+        put?: never;
+        /**
+         * Issue Own Certificate
+         * @description A certificate that stands for you. Its key is shown this once.
+         */
+        post: operations["issue_own_certificate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/certificates/{certificate_id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rotate Own Certificate
+         * @description Another one in its place: the old one is refused from now on.
+         */
+        post: operations["rotate_own_certificate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/certificates/{certificate_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke Own Certificate
+         * @description Refused at once; what is open by it ends.
+         */
+        delete: operations["revoke_own_certificate"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/certs/mtls/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rotate Certificate
+         * @description Another certificate in place of the one in use (else of your newest), which is refused from now on.
+         */
+        post: operations["rotate_certificate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/certs/mtls/download": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download Certificate
+         * @description 410: a key is shown when it is made, and kept nowhere.
+         */
+        get: operations["download_certificate"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/certs/admin/auth-mode": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Auth Mode
+         * @description How people's keys are kept: always as they like it.
+         */
+        get: operations["get_auth_mode"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/oidc/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Begin Oidc Sign In
+         * @description Send the browser to the OpenID provider.
+         */
+        get: operations["begin_oidc_sign_in"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/oidc/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * End Oidc Sign In
+         * @description Where the provider sends the browser back to: a session, or `/?sign_in_problem=<code>`.
+         */
+        get: operations["end_oidc_sign_in"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/oidc/backchannel-logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Oidc Backchannel Logout
+         * @description For the provider: end the sessions that its signed logout token names, and what is open by them.
+         */
+        post: operations["oidc_backchannel_logout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Config
+         * @description How people sign in here, for clients that have not yet.
+         */
+        get: operations["get_config"];
         put?: never;
         post?: never;
         delete?: never;
@@ -937,6 +2401,270 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/certs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Certificates
+         * @description The portal's own authority, and every certificate that serves instead of its leaves.
+         */
+        get: operations["list_certificates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/certs/info": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Certificate Info
+         * @description The certificate that a host name, by default the portal's own, is shown.
+         */
+        get: operations["get_certificate_info"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/certs/auto-renew-status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Auto Renew Status
+         * @description Whether certificates renew themselves, and when.
+         */
+        get: operations["get_auto_renew_status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/certs/upload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Upload Certificate
+         * @description Serve this pair from the next connection on. A pair that would not serve is refused, and nothing changes.
+         */
+        post: operations["upload_certificate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/certs/self-signed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Self Sign Certificate
+         * @description Make a self-signed certificate and serve it from the next connection on.
+         */
+        post: operations["self_sign_certificate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/certs/apply": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Apply Certificate
+         * @description Read the files in `data_dir/tls` anew and judge what serves. Nothing is restarted, no connection ends.
+         */
+        post: operations["apply_certificate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/certs/letsencrypt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Order Certificate
+         * @description A certificate by ACME, from Let's Encrypt unless `directory_url` or the settings name another directory.
+         *
+         *     Answers when it serves, 202 with the order when that takes longer, or when TXT records wait for a person.
+         */
+        post: operations["order_certificate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/certs/acme": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Order Certificate By Acme
+         * @description A certificate by ACME, from Let's Encrypt unless `directory_url` or the settings name another directory.
+         *
+         *     Answers when it serves, 202 with the order when that takes longer, or when TXT records wait for a person.
+         */
+        post: operations["order_certificate_by_acme"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/certs/orders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Orders
+         * @description The last orders, the newest first; they are forgotten when the portal stops.
+         */
+        get: operations["list_orders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/certs/orders/{order_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Order
+         * @description How an order goes.
+         */
+        get: operations["get_order"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/certs/orders/{order_id}/continue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Continue Order
+         * @description The TXT records stand: the directory may look.
+         */
+        post: operations["continue_order"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/certs/{domain}/renew": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Renew Certificate
+         * @description Get the next one now: by ACME in the same way as before, or self-signed again.
+         */
+        post: operations["renew_certificate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/certs/{domain}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove Certificate
+         * @description Its names go back to the portal's own authority from the next connection on.
+         */
+        delete: operations["remove_certificate"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/ca.pem": {
         parameters: {
             query?: never;
@@ -971,6 +2699,70 @@ export interface paths {
         get: operations["get_portal"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings/outbound": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Outbound
+         * @description Networks that are open although they are private, local or reserved.
+         */
+        get: operations["get_outbound"];
+        /**
+         * Put Outbound
+         * @description Replace the list; it counts for the next connection.
+         */
+        put: operations["put_outbound"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Keys
+         * @description The keys that seal, the current one first, and how many values need each; never the keys themselves.
+         */
+        get: operations["list_keys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/keys/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rotate Keys
+         * @description Seal with a new key from now on, and wrap every value anew under it.
+         */
+        post: operations["rotate_keys"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1017,10 +2809,259 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Alive
+         * @description The portal answers; for monitoring.
+         */
+        get: operations["get_alive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Portal Stats
+         * @description How much there is of everything.
+         */
+        get: operations["get_portal_stats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stats/public": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Public Stats
+         * @description People, services and sessions that you may know of; a customer's people see their customer's.
+         */
+        get: operations["get_public_stats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Settings
+         * @description Every setting as `homeport config` shows it: with its source, without secrets.
+         */
+        get: operations["list_settings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings/hostname": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Hostname
+         * @description The portal's host names and port.
+         */
+        get: operations["get_hostname"];
+        /**
+         * Set Hostname
+         * @description Write them to homeport.toml; they count from the next start on.
+         */
+        put: operations["set_hostname"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings/permissions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Permissions
+         * @description What people who are no administrators may do.
+         */
+        get: operations["get_permissions"];
+        /**
+         * Set Permissions
+         * @description Change it; it counts at once.
+         */
+        put: operations["set_permissions"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings/rate-limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Rate Limits
+         * @description How often somebody may ask; set in homeport.toml.
+         */
+        get: operations["get_rate_limits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Retention
+         * @description What is kept and for how long, the last run and the next.
+         */
+        get: operations["get_retention"];
+        /**
+         * Set Retention
+         * @description Change some of the values; all of them or, when one does not fit, none.
+         */
+        put: operations["set_retention"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/retention/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Preview Retention
+         * @description How many of each a run would delete now.
+         */
+        get: operations["preview_retention"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/retention/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run Retention
+         * @description Delete it now.
+         */
+        post: operations["run_retention"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** AcmeIn */
+        AcmeIn: {
+            /**
+             * Hostname
+             * @description It may be a wildcard, with dns-01.
+             */
+            hostname: string;
+            /**
+             * Names
+             * @description Further names in the same certificate.
+             * @default []
+             */
+            names: string[];
+            /**
+             * Email
+             * @description Or setting acme_email.
+             */
+            email?: string | null;
+            /**
+             * Challenge
+             * @description Setting acme_challenge by default.
+             */
+            challenge?: ("http-01" | "dns-01" | "tls-alpn-01") | null;
+            /** Directory Url */
+            directory_url?: string | null;
+            /**
+             * Agree Tos
+             * @description You agree to the terms of the authority.
+             * @default true
+             */
+            agree_tos: boolean;
+            /**
+             * Dns
+             * @description Who sets TXT records, for dns-01.
+             */
+            dns?: (components["schemas"]["Rfc2136"] | components["schemas"]["Webhook"] | components["schemas"]["Manual"]) | null;
+        };
         /** ActionOut */
         ActionOut: {
             /** Ok */
@@ -1049,12 +3090,92 @@ export interface components {
             /** Sub State */
             sub_state?: string | null;
         };
+        /** AgentChanged */
+        AgentChanged: {
+            /**
+             * Ok
+             * @default true
+             */
+            ok: boolean;
+            /** Label */
+            label: string;
+            /** Capabilities */
+            capabilities: string[];
+            /** Allowedsites */
+            allowedSites: string[];
+        };
+        /** AgentList */
+        AgentList: {
+            /** Agents */
+            agents: components["schemas"]["AgentRow"][];
+            /**
+             * Port
+             * @description Where this portal asks for certificates.
+             */
+            port: number | null;
+        };
+        /** AgentRow */
+        AgentRow: {
+            /** Id */
+            id: string;
+            /** Label */
+            label: string;
+            /** Serial */
+            serial: string;
+            /** Kind */
+            kind: string;
+            /** Capabilities */
+            capabilities: string[];
+            /** Allowedsites */
+            allowedSites: string[];
+            /** Enrollmentmethod */
+            enrollmentMethod: string;
+            /** Createdat */
+            createdAt: string;
+            /** Expiresat */
+            expiresAt: string;
+            /** Revoked */
+            revoked: boolean;
+            /** Revokedat */
+            revokedAt: string | null;
+            /** Delegatedby */
+            delegatedBy: string | null;
+            /** Lastusedat */
+            lastUsedAt: string | null;
+            /**
+             * Username
+             * @description Whom it stands for; nobody for an agent.
+             */
+            username?: string | null;
+        };
+        /**
+         * Alive
+         * @description `connections` counts open WebSockets.
+         */
+        Alive: {
+            /** Status */
+            status: string;
+            /** Timestamp */
+            timestamp: string;
+            /** Connections */
+            connections: number;
+        };
+        /** AllowedSites */
+        AllowedSites: {
+            /** Allowedsites */
+            allowedSites: string[];
+        };
         /** AnalysedIn */
         AnalysedIn: {
             /** Compose */
             compose: string;
             /** Dockerfile */
             dockerfile?: string | null;
+        };
+        /** Anonymous */
+        Anonymous: {
+            /** Anonymous */
+            anonymous: boolean;
         };
         /**
          * ApiKeyCreated
@@ -1067,7 +3188,10 @@ export interface components {
             name: string;
             /** Prefix */
             prefix: string;
-            role: components["schemas"]["Role"] | null;
+            /** Role */
+            role: string | null;
+            /** Rate Limit Rpm */
+            rate_limit_rpm: number | null;
             /** Created At */
             created_at: string;
             /** Expires At */
@@ -1085,7 +3209,10 @@ export interface components {
             name: string;
             /** Prefix */
             prefix: string;
-            role: components["schemas"]["Role"] | null;
+            /** Role */
+            role: string | null;
+            /** Ratelimitrpm */
+            rateLimitRpm: number | null;
             /** Createdat */
             createdAt: string;
             /** Expiresat */
@@ -1117,7 +3244,10 @@ export interface components {
             name: string;
             /** Prefix */
             prefix: string;
-            role: components["schemas"]["Role"] | null;
+            /** Role */
+            role: string | null;
+            /** Rate Limit Rpm */
+            rate_limit_rpm: number | null;
             /** Created At */
             created_at: string;
             /** Expires At */
@@ -1133,13 +3263,151 @@ export interface components {
             name: string;
             /** Prefix */
             prefix: string;
-            role: components["schemas"]["Role"] | null;
+            /** Role */
+            role: string | null;
+            /** Ratelimitrpm */
+            rateLimitRpm: number | null;
             /** Createdat */
             createdAt: string;
             /** Expiresat */
             expiresAt: string | null;
             /** Lastusedat */
             lastUsedAt: string | null;
+        };
+        /** AppliedOut */
+        AppliedOut: {
+            /**
+             * Status
+             * @constant
+             */
+            status: "applied";
+            /** Message */
+            message: string;
+        };
+        /** AuthMode */
+        AuthMode: {
+            /** Mode */
+            mode: string;
+        };
+        /**
+         * AuthenticatorAnswer
+         * @description `response` of a PublicKeyCredential's `toJSON()` (WebAuthn 5.1.5); attestation or assertion.
+         */
+        AuthenticatorAnswer: {
+            /** Clientdatajson */
+            clientDataJSON: string;
+            /** Attestationobject */
+            attestationObject?: string | null;
+            /** Authenticatordata */
+            authenticatorData?: string | null;
+            /** Signature */
+            signature?: string | null;
+            /** Userhandle */
+            userHandle?: string | null;
+            /** Transports */
+            transports?: string[];
+        };
+        /**
+         * AuthenticatorCredential
+         * @description What `navigator.credentials.create()` or `.get()` gave, as `toJSON()` writes it.
+         */
+        AuthenticatorCredential: {
+            /** Id */
+            id: string;
+            /** Rawid */
+            rawId: string;
+            /**
+             * Type
+             * @default public-key
+             * @constant
+             */
+            type: "public-key";
+            response: components["schemas"]["AuthenticatorAnswer"];
+        };
+        /**
+         * AutoRenewOut
+         * @description `nextRun`: when the next renewal is due; `lastRun`: when was last looked.
+         */
+        AutoRenewOut: {
+            /** Active */
+            active: boolean;
+            /** Nextrun */
+            nextRun: string | null;
+            /** Next Run */
+            next_run: string | null;
+            /** Lastrun */
+            lastRun: string | null;
+            /** Last Run */
+            last_run: string | null;
+            /** Failing */
+            failing: string[];
+        };
+        /**
+         * Avatar
+         * @description The whole of it: what is left out is cleared.
+         */
+        Avatar: {
+            /** Color */
+            color?: string | null;
+            /** Emoji */
+            emoji?: string | null;
+            /** Initials */
+            initials?: string | null;
+        };
+        /** AvatarOut */
+        AvatarOut: {
+            avatar: components["schemas"]["Avatar"];
+        };
+        /**
+         * BackupCodes
+         * @description Shown this once.
+         */
+        BackupCodes: {
+            /** Status */
+            status: string;
+            /** Backup Codes */
+            backup_codes: string[];
+            /** Message */
+            message: string;
+        };
+        /** Ban */
+        Ban: {
+            /** Reason */
+            reason?: string | null;
+        };
+        /** Capabilities */
+        Capabilities: {
+            /** Capabilities */
+            capabilities: string[];
+        };
+        /** CertificateOut */
+        CertificateOut: {
+            /** Subject */
+            subject: {
+                [key: string]: string;
+            };
+            /** Issuer */
+            issuer: {
+                [key: string]: string;
+            };
+            /** Sans */
+            sans: string[];
+            /** Serial */
+            serial: string;
+            /** Not Before */
+            not_before: string;
+            /** Not After */
+            not_after: string;
+            /** Days Until Expiry */
+            days_until_expiry: number;
+            /** Is Expired */
+            is_expired: boolean;
+            /** Is Self Signed */
+            is_self_signed: boolean;
+            /** Fingerprint Sha256 */
+            fingerprint_sha256: string;
+            /** Key Type */
+            key_type: string;
         };
         /** CheckedServiceOut */
         CheckedServiceOut: {
@@ -1155,6 +3423,24 @@ export interface components {
             volumes: string[];
             /** Depends On */
             depends_on: string[];
+        };
+        /** Code */
+        Code: {
+            /**
+             * Code
+             * @description 6 digits of the authenticator app, or a backup code.
+             */
+            code: string;
+        };
+        /**
+         * CodeOrPassword
+         * @description Either of them.
+         */
+        CodeOrPassword: {
+            /** Code */
+            code?: string | null;
+            /** Password */
+            password?: string | null;
         };
         /**
          * ComposeCheckIn
@@ -1197,6 +3483,28 @@ export interface components {
             /** Notes */
             notes: string[];
         };
+        /**
+         * Config
+         * @description What a client has to know before it signs in. The `keycloak_` fields are null without a provider (seed 003).
+         */
+        Config: {
+            /** Auth Enabled */
+            auth_enabled: boolean;
+            /** Vault Enabled */
+            vault_enabled: boolean;
+            /** Keycloak Url */
+            keycloak_url: string | null;
+            /** Keycloak Realm */
+            keycloak_realm: string | null;
+            /** Keycloak Client Id */
+            keycloak_client_id: string | null;
+            oidc: components["schemas"]["OidcConfig"];
+            registration: components["schemas"]["RegistrationConfig"];
+            /** Passkeys */
+            passkeys: boolean;
+            /** Onboarding */
+            onboarding: string;
+        };
         /** ContainerOut */
         ContainerOut: {
             /** Name */
@@ -1230,6 +3538,18 @@ export interface components {
         ContainersOut: {
             /** Data */
             data: components["schemas"]["ContainerOut"][];
+        };
+        /** Coverage */
+        Coverage: {
+            hostname: components["schemas"]["Covered"];
+            stream_hostname: components["schemas"]["Covered"];
+        };
+        /** Covered */
+        Covered: {
+            /** Value */
+            value: string;
+            /** Covered */
+            covered: boolean;
         };
         /** CpuHealth */
         CpuHealth: {
@@ -1367,7 +3687,9 @@ export interface components {
         };
         /**
          * Credentials
-         * @description `username` or `email`, and the password.
+         * @description `username` or `email`, and the password; `totp_code` is asked for with 401 `2fa_required`.
+         *
+         *     Without `remember` the cookie goes when the browser is closed.
          */
         Credentials: {
             /** Username */
@@ -1376,6 +3698,24 @@ export interface components {
             email?: string | null;
             /** Password */
             password: string;
+            /**
+             * Totp Code
+             * @description 6 digits, or a backup code.
+             */
+            totp_code?: string | null;
+            /**
+             * Remember
+             * @default true
+             */
+            remember: boolean;
+        };
+        /** Csr */
+        Csr: {
+            /**
+             * Csr
+             * @description A certificate signing request in PEM; its subject is ours.
+             */
+            csr: string;
         };
         /** CustomDomainOut */
         CustomDomainOut: {
@@ -1562,6 +3902,38 @@ export interface components {
             /** Total */
             total: number;
         };
+        /** Done */
+        Done: {
+            /**
+             * Ok
+             * @default true
+             */
+            ok: boolean;
+        };
+        /** EnrolmentInvitation */
+        EnrolmentInvitation: {
+            /**
+             * Ok
+             * @default true
+             */
+            ok: boolean;
+            /** Token */
+            token: string;
+            /** Label */
+            label: string;
+            /** Expiresat */
+            expiresAt: string;
+        };
+        /** EnrolmentRequest */
+        EnrolmentRequest: {
+            /**
+             * Csr
+             * @description A certificate signing request in PEM; its subject is ours.
+             */
+            csr: string;
+            /** Token */
+            token: string;
+        };
         /** EventOut */
         EventOut: {
             /** Id */
@@ -1585,6 +3957,48 @@ export interface components {
             page: number;
             /** Per Page */
             per_page: number;
+        };
+        /**
+         * FactorSetup
+         * @description `provisioning_uri` and `uri` are the same; `qr_svg` shows it.
+         */
+        FactorSetup: {
+            /** Secret */
+            secret: string;
+            /** Provisioning Uri */
+            provisioning_uri: string;
+            /** Uri */
+            uri: string;
+            /** Issuer */
+            issuer: string;
+            /** Qr Svg */
+            qr_svg: string;
+        };
+        /**
+         * FactorStatus
+         * @description `methods`: what a sign-in may use when it is asked for more than the password (totp, backup_code, passkey).
+         */
+        FactorStatus: {
+            /** Enabled */
+            enabled: boolean;
+            /** Backup Codes Remaining */
+            backup_codes_remaining: number;
+            /** Methods */
+            methods: string[];
+        };
+        /** Found */
+        Found: {
+            /** Id */
+            id: number;
+            /** User Id */
+            user_id: string;
+            /** Username */
+            username: string;
+        };
+        /** FoundList */
+        FoundList: {
+            /** Users */
+            users: components["schemas"]["Found"][];
         };
         /** Health */
         Health: {
@@ -1626,6 +4040,30 @@ export interface components {
             output: string;
         };
         /**
+         * HostFactorSession
+         * @description The session came as a cookie.
+         */
+        HostFactorSession: {
+            /** Ok */
+            ok: boolean;
+            /** Verified */
+            verified: boolean;
+            /** Expires At */
+            expires_at: string | null;
+        };
+        /**
+         * HostFactorState
+         * @description As the host door has it: `setupComplete` while a secret is in use, `satisfied` when this caller's session is.
+         */
+        HostFactorState: {
+            /** Enabled */
+            enabled: boolean;
+            /** Setupcomplete */
+            setupComplete: boolean;
+            /** Satisfied */
+            satisfied: boolean;
+        };
+        /**
          * HttpProofOut
          * @description Or what http://<domain><path> has to answer.
          */
@@ -1634,6 +4072,109 @@ export interface components {
             path: string;
             /** Value */
             value: string;
+        };
+        /**
+         * InfoOut
+         * @description `source`: kept (uploaded, self-signed, ACME), or authority (the portal's own).
+         */
+        InfoOut: {
+            /** Subject */
+            subject: {
+                [key: string]: string;
+            };
+            /** Issuer */
+            issuer: {
+                [key: string]: string;
+            };
+            /** Sans */
+            sans: string[];
+            /** Serial */
+            serial: string;
+            /** Not Before */
+            not_before: string;
+            /** Not After */
+            not_after: string;
+            /** Days Until Expiry */
+            days_until_expiry: number;
+            /** Is Expired */
+            is_expired: boolean;
+            /** Is Self Signed */
+            is_self_signed: boolean;
+            /** Fingerprint Sha256 */
+            fingerprint_sha256: string;
+            /** Key Type */
+            key_type: string;
+            /**
+             * Method
+             * @enum {string}
+             */
+            method: "letsencrypt" | "selfsigned" | "custom";
+            /**
+             * Source
+             * @enum {string}
+             */
+            source: "kept" | "authority";
+            /** Domain */
+            domain: string;
+            hostname_coverage: components["schemas"]["Coverage"];
+        };
+        /**
+         * InstalledOut
+         * @description `status` is `installed`; or, for an order that is not decided yet, the order's.
+         */
+        InstalledOut: {
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "installed" | "pending" | "waiting";
+            /** Message */
+            message: string;
+            /** Domain */
+            domain: string;
+            cert_info?: components["schemas"]["CertificateOut"] | null;
+            order?: components["schemas"]["OrderOut"] | null;
+        };
+        /**
+         * InviteList
+         * @description `legacy_daily_code`: the daily code of today, if there is one.
+         */
+        InviteList: {
+            /** Codes */
+            codes: components["schemas"]["InviteRow"][];
+            /** Legacy Daily Code */
+            legacy_daily_code: string | null;
+        };
+        /**
+         * InviteRow
+         * @description `active`: it would be taken now.
+         */
+        InviteRow: {
+            /** Id */
+            id: number;
+            /** Code */
+            code: string;
+            /** Type */
+            type: string;
+            /** Label */
+            label: string;
+            role: components["schemas"]["Role"];
+            /** Scopes */
+            scopes: string | null;
+            /** Customer Id */
+            customer_id: string | null;
+            /** Created At */
+            created_at: string;
+            /** Expires At */
+            expires_at: string | null;
+            /** Max Uses */
+            max_uses: number | null;
+            /** Uses */
+            uses: number;
+            /** Revoked At */
+            revoked_at: string | null;
+            /** Active */
+            active: boolean;
         };
         /** JobOut */
         JobOut: {
@@ -1681,6 +4222,22 @@ export interface components {
             /** Per Page */
             per_page: number;
         };
+        /** KeyList */
+        KeyList: {
+            /** Keys */
+            keys: components["schemas"]["KeyRow"][];
+        };
+        /** KeyRow */
+        KeyRow: {
+            /** Id */
+            id: string;
+            /** Made At */
+            made_at: string | null;
+            /** Current */
+            current: boolean;
+            /** Values */
+            values: number;
+        };
         /** LogEntryOut */
         LogEntryOut: {
             /** Timestamp */
@@ -1692,22 +4249,91 @@ export interface components {
             /** Container */
             container: string;
         };
+        /**
+         * LoggedOut
+         * @description How many sessions the provider ended.
+         */
+        LoggedOut: {
+            /** Ended */
+            ended: number;
+        };
         /** LogsOut */
         LogsOut: {
             /** Logs */
             logs: components["schemas"]["LogEntryOut"][];
         };
-        /** Me */
+        /**
+         * Made
+         * @description With its private key, this once: `p12` (base64) and its password, or `pem`, which is `key` and `cert`.
+         */
+        Made: {
+            /**
+             * Ok
+             * @default true
+             */
+            ok: boolean;
+            /** Id */
+            id: string;
+            /** Label */
+            label: string;
+            /** Serial */
+            serial: string;
+            /** Expiresat */
+            expiresAt: string;
+            /** Capabilities */
+            capabilities: string[];
+            /** Cert */
+            cert: string;
+            /** Cacert */
+            caCert: string;
+            /** P12 */
+            p12?: string | null;
+            /** P12Password */
+            p12Password?: string | null;
+            /** Pem */
+            pem?: string | null;
+            /** Key */
+            key?: string | null;
+        };
+        /**
+         * Manual
+         * @description A person sets the record, and says so.
+         */
+        Manual: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            provider: "manual";
+        };
+        /**
+         * Me
+         * @description `role` is admin, customer, or the rank itself; `roles` are the fleet's: admin, deployer, operator, viewer.
+         */
         Me: {
             /** Id */
             id: string;
+            /** Sub */
+            sub: string;
+            /** Number */
+            number: number;
             /** Username */
             username: string;
             /** Name */
             name: string;
+            /** Nickname */
+            nickname: string | null;
             /** Email */
             email: string | null;
-            role: components["schemas"]["Role"];
+            /** Avatar */
+            avatar: {
+                [key: string]: string | null;
+            };
+            /** Role */
+            role: string;
+            rank: components["schemas"]["Role"];
+            /** Roles */
+            roles: string[];
             /** Customer Id */
             customer_id: string | null;
             /** Created At */
@@ -1725,11 +4351,6 @@ export interface components {
             available: number;
             /** Percent */
             percent: number;
-        };
-        /** Message */
-        Message: {
-            /** Message */
-            message: string;
         };
         /** MetricOut */
         MetricOut: {
@@ -1759,17 +4380,61 @@ export interface components {
             bytes_recv: number;
         };
         /**
+         * NewAddress
+         * @description What is not given stays; an empty `stream_hostname` is the portal's own.
+         */
+        NewAddress: {
+            /** Hostname */
+            hostname?: string | null;
+            /** Stream Hostname */
+            stream_hostname?: string | null;
+            /** Port */
+            port?: number | null;
+        };
+        /**
+         * NewAgent
+         * @description `capabilities` are scopes, none of which you lack; `tunnels:read` alone when nothing is said.
+         */
+        NewAgent: {
+            /** Label */
+            label: string;
+            /**
+             * Format
+             * @default p12
+             * @enum {string}
+             */
+            format: "p12" | "pem";
+            /**
+             * Legacy
+             * @default false
+             */
+            legacy: boolean;
+            /** Days */
+            days?: number | null;
+            /** Capabilities */
+            capabilities?: string[] | null;
+            /**
+             * Allowedsites
+             * @default []
+             */
+            allowedSites: string[];
+        };
+        /**
          * NewApiKey
          * @description snake_case or camelCase. Without `role` the key may do all that its user may; without `expires_at` it stays.
          */
         NewApiKey: {
             /** Name */
             name: string;
-            role?: components["schemas"]["Role"] | null;
+            /**
+             * Role
+             * @description admin, deployer, operator or viewer.
+             */
+            role?: string | null;
             /** Expires At */
             expires_at?: string | null;
             /** Rate Limit Rpm */
-            rate_limit_rpm?: null;
+            rate_limit_rpm?: number | null;
         };
         /**
          * NewCustomer
@@ -1793,6 +4458,67 @@ export interface components {
              * @enum {string}
              */
             status: "active" | "suspended";
+        };
+        /** NewEnrolment */
+        NewEnrolment: {
+            /** Label */
+            label: string;
+            /** Capabilities */
+            capabilities?: string[] | null;
+        };
+        /**
+         * NewInvite
+         * @description `duration_days`: 1 to 365; `daily` ends at 23:59:59 UTC whatever it says.
+         */
+        NewInvite: {
+            /**
+             * Type
+             * @enum {string}
+             */
+            type: "daily" | "single_use" | "timed";
+            /**
+             * Label
+             * @default
+             */
+            label: string;
+            /** Duration Days */
+            duration_days?: number | null;
+            /** @default user */
+            role: components["schemas"]["Role"];
+            /** Scopes */
+            scopes?: string[] | null;
+            /** Customer Id */
+            customer_id?: string | null;
+        };
+        /**
+         * NewOwnCertificate
+         * @description `legacy` packs a P12 as old versions of macOS read it. `days` is 730 at most.
+         */
+        NewOwnCertificate: {
+            /**
+             * Label
+             * @default browser
+             */
+            label: string;
+            /**
+             * Format
+             * @default p12
+             * @enum {string}
+             */
+            format: "p12" | "pem";
+            /**
+             * Legacy
+             * @default false
+             */
+            legacy: boolean;
+            /** Days */
+            days?: number | null;
+        };
+        /** NewPasskey */
+        NewPasskey: {
+            /** Name */
+            name: string;
+            credential: components["schemas"]["AuthenticatorCredential"];
         };
         /**
          * NewPlan
@@ -1865,6 +4591,101 @@ export interface components {
              */
             allow_api_access: boolean;
         };
+        /**
+         * NewPortalKey
+         * @description `scopes`: `services:read, access:*` or a list; `*` is all that you may do yourself.
+         */
+        NewPortalKey: {
+            /** Name */
+            name: string;
+            /**
+             * Scopes
+             * @default [
+             *       "*"
+             *     ]
+             */
+            scopes: string[];
+            /** Expires In Days */
+            expires_in_days?: number | null;
+            /** Rate Limit Rpm */
+            rate_limit_rpm?: number | null;
+        };
+        /**
+         * NewRole
+         * @description Without `scopes` the role's own count.
+         */
+        NewRole: {
+            role: components["schemas"]["Role"];
+            /** Scopes */
+            scopes?: string[] | null;
+        };
+        /** NewSshKey */
+        NewSshKey: {
+            /** Name */
+            name: string;
+            /**
+             * Key Type
+             * @default ed25519
+             * @enum {string}
+             */
+            key_type: "ed25519" | "rsa";
+        };
+        /**
+         * NewUser
+         * @description Without `password` the portal makes one. `is_admin` is the older word for the role admin.
+         */
+        NewUser: {
+            /** Username */
+            username: string;
+            /** Password */
+            password?: string | null;
+            role?: components["schemas"]["Role"] | null;
+            /**
+             * Is Admin
+             * @default false
+             */
+            is_admin: boolean;
+            /** Name */
+            name?: string | null;
+            /** Email */
+            email?: string | null;
+            /** Scopes */
+            scopes?: string[] | null;
+            /** Customer Id */
+            customer_id?: string | null;
+        };
+        /**
+         * NewUserPermissions
+         * @description What is not given stays.
+         */
+        NewUserPermissions: {
+            /** Allow User Connections */
+            allow_user_connections?: boolean | null;
+            /** Allow User Streams */
+            allow_user_streams?: boolean | null;
+            /** Allow Registration */
+            allow_registration?: boolean | null;
+        };
+        /**
+         * Nickname
+         * @description Empty or null clears it.
+         */
+        Nickname: {
+            /** Nickname */
+            nickname: string | null;
+        };
+        /**
+         * OidcConfig
+         * @description Whether there is a provider, what its button says, and where the button leads.
+         */
+        OidcConfig: {
+            /** Enabled */
+            enabled: boolean;
+            /** Name */
+            name: string | null;
+            /** Login Url */
+            login_url: string | null;
+        };
         /** OnboardingState */
         OnboardingState: {
             /** Status */
@@ -1873,6 +4694,176 @@ export interface components {
             domain: string;
             /** Ip */
             ip: string | null;
+        };
+        /**
+         * OrderOut
+         * @description `waiting`: set the records, then POST /api/certs/orders/{id}/continue.
+         */
+        OrderOut: {
+            /** Id */
+            id: string;
+            /** Domain */
+            domain: string;
+            /** Names */
+            names: string[];
+            /**
+             * Challenge
+             * @enum {string}
+             */
+            challenge: "http-01" | "dns-01" | "tls-alpn-01";
+            /** Directory Url */
+            directory_url: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "pending" | "waiting" | "valid" | "invalid";
+            /** Records */
+            records: components["schemas"]["RecordOut"][];
+            /** Error */
+            error: string | null;
+            /** Created At */
+            created_at: string;
+            /** Finished At */
+            finished_at: string | null;
+        };
+        /** OrdersOut */
+        OrdersOut: {
+            /** Orders */
+            orders: components["schemas"]["OrderOut"][];
+        };
+        /**
+         * OutboundAllowed
+         * @description `allow` is what an administrator added, `settings` what homeport.toml opens; `warnings` are sentences.
+         */
+        OutboundAllowed: {
+            /** Allow */
+            allow: string[];
+            /** Settings */
+            settings: string[];
+            /** Warnings */
+            warnings: string[];
+        };
+        /** OutboundBody */
+        OutboundBody: {
+            /**
+             * Allow
+             * @example [
+             *       "192.168.0.0/16"
+             *     ]
+             */
+            allow: string[];
+        };
+        /** OwnCertificate */
+        OwnCertificate: {
+            /** Id */
+            id: string;
+            /** Label */
+            label: string;
+            /** Serial */
+            serial: string;
+            /** Scopes */
+            scopes: string[];
+            /** Createdat */
+            createdAt: string;
+            /** Expiresat */
+            expiresAt: string;
+            /** Lastusedat */
+            lastUsedAt: string | null;
+            /** Revoked */
+            revoked: boolean;
+            /** Revokedat */
+            revokedAt: string | null;
+            /**
+             * Current
+             * @description Whether this request came with it.
+             */
+            current: boolean;
+        };
+        /** OwnCertificates */
+        OwnCertificates: {
+            /** Certificates */
+            certificates: components["schemas"]["OwnCertificate"][];
+            /**
+             * Port
+             * @description Where this portal asks for certificates.
+             */
+            port: number | null;
+        };
+        /**
+         * PasskeyAsked
+         * @description With `username`: as second factor, beside that person's password.
+         */
+        PasskeyAsked: {
+            /** Username */
+            username?: string | null;
+        };
+        /** PasskeyList */
+        PasskeyList: {
+            /** Passkeys */
+            passkeys: components["schemas"]["PasskeyRow"][];
+        };
+        /**
+         * PasskeyOptions
+         * @description `publicKey` goes to `navigator.credentials` by way of `PublicKeyCredential.parse…OptionsFromJSON`.
+         */
+        PasskeyOptions: {
+            /** Publickey */
+            publicKey: {
+                [key: string]: unknown;
+            };
+        };
+        /** PasskeyRow */
+        PasskeyRow: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Created At */
+            created_at: string;
+            /** Last Used At */
+            last_used_at: string | null;
+            /** Transports */
+            transports: string[];
+        };
+        /**
+         * PasskeySignIn
+         * @description The passkey alone, or `username` and `password` with it.
+         */
+        PasskeySignIn: {
+            credential: components["schemas"]["AuthenticatorCredential"];
+            /** Username */
+            username?: string | null;
+            /** Password */
+            password?: string | null;
+            /**
+             * Remember
+             * @default true
+             */
+            remember: boolean;
+        };
+        /** PasswordChange */
+        PasswordChange: {
+            /** Current Password */
+            current_password: string;
+            /** New Password */
+            new_password: string;
+            /**
+             * Keep Api Keys
+             * @default false
+             */
+            keep_api_keys: boolean;
+        };
+        /** PasswordChanged */
+        PasswordChanged: {
+            /** Status */
+            status: string;
+            /** Message */
+            message: string;
+            /** Sessions Ended */
+            sessions_ended: number;
+            /** Api Keys Revoked */
+            api_keys_revoked: number;
         };
         /** PatchCustomer */
         PatchCustomer: {
@@ -1939,6 +4930,21 @@ export interface components {
             compose?: string | null;
             /** Driver */
             driver?: ("process" | "compose" | "swarm") | null;
+        };
+        /** Permissions */
+        Permissions: {
+            /** Can Manage Users */
+            can_manage_users: boolean;
+            /** Can Reset Passwords */
+            can_reset_passwords: boolean;
+            /** Can Delete Users */
+            can_delete_users: boolean;
+            /** Manageable Roles */
+            manageable_roles: components["schemas"]["Role"][];
+            /** Can Add Connections */
+            can_add_connections: boolean;
+            /** Can Add Streams */
+            can_add_streams: boolean;
         };
         /** PlanOut */
         PlanOut: {
@@ -2043,6 +5049,44 @@ export interface components {
             ca_path: string | null;
         };
         /**
+         * PortalAddress
+         * @description What the next start will use. `overruled` names those that the command line or the environment decides.
+         */
+        PortalAddress: {
+            /** Hostname */
+            hostname: string;
+            /** Stream Hostname */
+            stream_hostname: string;
+            /** Port */
+            port: number;
+            /** Restart Required */
+            restart_required: boolean;
+            /** Overruled */
+            overruled: string[];
+            /** Base Url */
+            base_url: string;
+        };
+        /**
+         * Presence
+         * @description Without `status_message` the one that was there stays; an empty one clears it.
+         */
+        Presence: {
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "online" | "away" | "busy" | "dnd" | "offline";
+            /** Status Message */
+            status_message?: string | null;
+        };
+        /** PresenceOut */
+        PresenceOut: {
+            /** Status */
+            status: string;
+            /** Status Message */
+            status_message: string;
+        };
+        /**
          * ProbeIn
          * @description How the portal tells whether a service is well.
          */
@@ -2090,6 +5134,112 @@ export interface components {
             /** Pid */
             pid: number;
         };
+        /**
+         * Profile
+         * @description P060. `scopes` and `scopes_list` are the same; `user_id` is the id that newer paths use.
+         */
+        Profile: {
+            /** Id */
+            id: number;
+            /** User Id */
+            user_id: string;
+            /** Username */
+            username: string;
+            /** Name */
+            name: string;
+            /** Email */
+            email: string | null;
+            /** Nickname */
+            nickname: string | null;
+            /** Status */
+            status: string;
+            /** Status Message */
+            status_message: string;
+            role: components["schemas"]["Role"];
+            /** Is Admin */
+            is_admin: boolean;
+            /** Scopes */
+            scopes: string;
+            /** Scopes List */
+            scopes_list: string[];
+            /** Granted Services */
+            granted_services: {
+                [key: string]: string[];
+            };
+            permissions: components["schemas"]["Permissions"];
+            /** Verbs */
+            verbs: components["schemas"]["Verb"][];
+            avatar: components["schemas"]["Avatar"];
+            /** Chat Anonymous */
+            chat_anonymous: boolean;
+            /** Customer Id */
+            customer_id: string | null;
+            /** Created At */
+            created_at: string;
+            /** Totp Enabled */
+            totp_enabled: boolean;
+            /** Passkeys */
+            passkeys: number;
+            /** Has Password */
+            has_password: boolean;
+            /**
+             * Password Changed At
+             * @description null: still the one that was given.
+             */
+            password_changed_at: string | null;
+            /** Oidc */
+            oidc: boolean;
+        };
+        /**
+         * ProfileChange
+         * @description What is not given stays; an `email` of null is none.
+         */
+        ProfileChange: {
+            /**
+             * Name
+             * @default
+             */
+            name: string;
+            /** Email */
+            email?: string | null;
+        };
+        /**
+         * PublicStats
+         * @description P009. People see the numbers of what they may see; `uptime` is in seconds.
+         */
+        PublicStats: {
+            /** Live Streams */
+            live_streams: number;
+            /** Online Users */
+            online_users: number;
+            /** Total Services */
+            total_services: number;
+            /** Total Users */
+            total_users: number;
+            /** Active Sessions */
+            active_sessions: number;
+            /** Uptime */
+            uptime: number;
+        };
+        /**
+         * RateLimitSettings
+         * @description Requests a minute, 0 for no limit; `sockets_per_user` is open WebSockets.
+         */
+        RateLimitSettings: {
+            /** Api */
+            api: number;
+            /** Pages */
+            pages: number;
+            /** Auth */
+            auth: number;
+            /** Sockets Per User */
+            sockets_per_user: number;
+            /**
+             * Storage
+             * @enum {string}
+             */
+            storage: "memory" | "redis";
+        };
         /** RecentEventOut */
         RecentEventOut: {
             /** Id */
@@ -2112,10 +5262,72 @@ export interface components {
             /** Data */
             data: components["schemas"]["RecentEventOut"][];
         };
+        /** RecordOut */
+        RecordOut: {
+            /** Name */
+            name: string;
+            /**
+             * Type
+             * @default TXT
+             * @constant
+             */
+            type: "TXT";
+            /** Value */
+            value: string;
+        };
         /** Redeploy */
         Redeploy: {
             /** Upload Id */
             upload_id?: string | null;
+        };
+        /** RefreshToken */
+        RefreshToken: {
+            /** Refresh Token */
+            refresh_token: string;
+        };
+        /** Registered */
+        Registered: {
+            /** Id */
+            id: number;
+            /** User Id */
+            user_id: string;
+            /** Username */
+            username: string;
+            /** Message */
+            message: string;
+        };
+        /** Registering */
+        Registering: {
+            /** Username */
+            username: string;
+            /** Password */
+            password: string;
+            /** Invite Code */
+            invite_code: string;
+            /** Name */
+            name?: string | null;
+        };
+        /** RegistrationConfig */
+        RegistrationConfig: {
+            /** Enabled */
+            enabled: boolean;
+        };
+        /** RegistrationList */
+        RegistrationList: {
+            /** Registrations */
+            registrations: components["schemas"]["RegistrationRow"][];
+        };
+        /**
+         * RegistrationRow
+         * @description `address` is the network that counts as one caller: an IPv4 address, or the first of an IPv6 /64.
+         */
+        RegistrationRow: {
+            /** Username */
+            username: string;
+            /** Created At */
+            created_at: string;
+            /** Address */
+            address: string;
         };
         /** ReleaseOut */
         ReleaseOut: {
@@ -2157,6 +5369,21 @@ export interface components {
             /** Total */
             total: number;
         };
+        /** Reset */
+        Reset: {
+            /** New Password */
+            new_password?: string | null;
+        };
+        /**
+         * ResetDone
+         * @description `password` is shown this once, where the portal made it.
+         */
+        ResetDone: {
+            /** Status */
+            status: string;
+            /** Password */
+            password: string | null;
+        };
         /** ResourcesIn */
         ResourcesIn: {
             /**
@@ -2176,11 +5403,173 @@ export interface components {
             /** Memory Limit Mb */
             memory_limit_mb: number;
         };
+        /** RetentionChanged */
+        RetentionChanged: {
+            /** Updated */
+            updated: string[];
+            /** Config */
+            config: {
+                [key: string]: string;
+            };
+        };
+        /** RetentionDone */
+        RetentionDone: {
+            /** Cleanup Complete */
+            cleanup_complete: boolean;
+            /** Deleted */
+            deleted: {
+                [key: string]: number;
+            };
+            /** Errors */
+            errors: string[];
+            /** Freed Bytes */
+            freed_bytes: number;
+        };
+        /** RetentionPreview */
+        RetentionPreview: {
+            /** Preview */
+            preview: {
+                [key: string]: number;
+            };
+            /** Total */
+            total: number;
+        };
+        /** RetentionRun */
+        RetentionRun: {
+            /** At */
+            at: string;
+            /** Deleted */
+            deleted: {
+                [key: string]: number;
+            };
+            /** Errors */
+            errors: string[];
+            /** Freed Bytes */
+            freed_bytes: number;
+        };
+        /**
+         * RetentionSetting
+         * @description `limits` is the name of what it limits in previews and runs. Days: 0 keeps for ever; records: 0 keeps none.
+         */
+        RetentionSetting: {
+            /** Key */
+            key: string;
+            /** Limits */
+            limits: string;
+            /**
+             * Unit
+             * @enum {string}
+             */
+            unit: "days" | "records";
+            /** Value */
+            value: number;
+            /** Default */
+            default: number;
+            /** Maximum */
+            maximum: number;
+            /** Meaning */
+            meaning: string;
+        };
+        /**
+         * RetentionState
+         * @description Seed 002's keys, as text, stand at the top; `config` has them once more.
+         */
+        RetentionState: {
+            /** Config */
+            config: {
+                [key: string]: string;
+            };
+            /** Settings */
+            settings: components["schemas"]["RetentionSetting"][];
+            /** Cleanup Interval Hours */
+            cleanup_interval_hours: string;
+            /** Auto Vacuum */
+            auto_vacuum: string;
+            last_run: components["schemas"]["RetentionRun"] | null;
+            /** Next Run At */
+            next_run_at: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * RetentionValues
+         * @description Key to value; numbers may come as text.
+         */
+        RetentionValues: {
+            [key: string]: number | string | boolean;
+        };
+        /** Revoked */
+        Revoked: {
+            /**
+             * Ok
+             * @default true
+             */
+            ok: boolean;
+            /** Label */
+            label: string;
+            /**
+             * Revoked
+             * @description The labels that are no more: this one and what it had delegated.
+             */
+            revoked: string[];
+        };
+        /**
+         * Rfc2136
+         * @description A name server that takes dynamic updates, and the TSIG key that it knows us by.
+         */
+        Rfc2136: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            provider: "rfc2136";
+            /**
+             * Server
+             * @description The name server's host name or address.
+             */
+            server: string;
+            /**
+             * Port
+             * @default 53
+             */
+            port: number;
+            /**
+             * Zone
+             * @description The zone to update; empty: the server is asked.
+             * @default
+             */
+            zone: string;
+            /** Key Name */
+            key_name: string;
+            /**
+             * Key Secret
+             * @description Base64. Kept sealed, and never given out.
+             */
+            key_secret: string;
+            /**
+             * Key Algorithm
+             * @default hmac-sha256
+             * @enum {string}
+             */
+            key_algorithm: "hmac-sha224" | "hmac-sha256" | "hmac-sha384" | "hmac-sha512";
+            /**
+             * Ttl
+             * @default 60
+             */
+            ttl: number;
+            /**
+             * Propagation Seconds
+             * @description Wait before the directory may look.
+             * @default 0
+             */
+            propagation_seconds: number;
+        };
         /**
          * Role
+         * @description A person's rank; each includes the ones before it.
          * @enum {string}
          */
-        Role: "admin" | "viewer";
+        Role: "user" | "moderator" | "admin" | "superadmin";
         /** Rollback */
         Rollback: {
             /**
@@ -2188,6 +5577,144 @@ export interface components {
              * @description A release's number or id; the previous live one otherwise.
              */
             release?: number | string | null;
+        };
+        /**
+         * RotateBody
+         * @description `drop_old`: forget older keys that nothing needs any more.
+         */
+        RotateBody: {
+            /**
+             * Drop Old
+             * @default false
+             */
+            drop_old: boolean;
+        };
+        /** Rotated */
+        Rotated: {
+            /**
+             * Ok
+             * @default true
+             */
+            ok: boolean;
+            /** Id */
+            id: string;
+            /** Label */
+            label: string;
+            /** Serial */
+            serial: string;
+            /** Expiresat */
+            expiresAt: string;
+            /** Capabilities */
+            capabilities: string[];
+            /** Cert */
+            cert: string;
+            /** Cacert */
+            caCert: string;
+            /** P12 */
+            p12?: string | null;
+            /** P12Password */
+            p12Password?: string | null;
+            /** Pem */
+            pem?: string | null;
+            /** Key */
+            key?: string | null;
+            /**
+             * Replaced
+             * @description The id of the certificate that is refused from now on.
+             */
+            replaced: string | null;
+        };
+        /**
+         * RotatedBody
+         * @description As `storage.Rotated` has it.
+         */
+        RotatedBody: {
+            /** Key */
+            key: string;
+            /** Resumed */
+            resumed: boolean;
+            /** Rewrapped */
+            rewrapped: number;
+            /** Broken */
+            broken: string[];
+            /** Dropped */
+            dropped: string[];
+            /** Kept */
+            kept: string[];
+        };
+        /** Rotation */
+        Rotation: {
+            /**
+             * Format
+             * @default p12
+             * @enum {string}
+             */
+            format: "p12" | "pem";
+            /**
+             * Legacy
+             * @default false
+             */
+            legacy: boolean;
+        };
+        /** RowOut */
+        RowOut: {
+            /**
+             * Type
+             * @enum {string}
+             */
+            type: "authority" | "letsencrypt" | "selfsigned" | "custom";
+            /** Domain */
+            domain: string;
+            /** Names */
+            names: string[];
+            /** Path */
+            path: string;
+            /** Expiresat */
+            expiresAt: string;
+            /** Expires At */
+            expires_at: string;
+            /** Daysuntilexpiry */
+            daysUntilExpiry: number;
+            /** Days Until Expiry */
+            days_until_expiry: number;
+            /** Expiringsoon */
+            expiringSoon: boolean;
+            /** Expiring Soon */
+            expiring_soon: boolean;
+            /**
+             * Renewsat
+             * @description When it renews itself; null: it does not.
+             */
+            renewsAt: string | null;
+            /** Renews At */
+            renews_at: string | null;
+            /**
+             * Error
+             * @description Why the last renewal failed; empty when none did.
+             */
+            error: string;
+        };
+        /** RowsOut */
+        RowsOut: {
+            /** Certs */
+            certs: components["schemas"]["RowOut"][];
+        };
+        /** SelfSignedIn */
+        SelfSignedIn: {
+            /** Hostname */
+            hostname: string;
+            /**
+             * Validity Days
+             * @default 365
+             */
+            validity_days: number;
+            /**
+             * Key Type
+             * @description RSA with 4096 bits takes seconds to make.
+             * @default ec-p256
+             * @enum {string}
+             */
+            key_type: "ec-p256" | "ec-p384" | "rsa-2048" | "rsa-4096";
         };
         /** ServiceDetailOut */
         ServiceDetailOut: {
@@ -2414,12 +5941,121 @@ export interface components {
              */
             services?: (components["schemas"]["UnitOut"] | components["schemas"]["ServiceOut"])[] | null;
         };
+        /** SessionList */
+        SessionList: {
+            /** Sessions */
+            sessions: components["schemas"]["SessionRow"][];
+        };
+        /**
+         * SessionRow
+         * @description `method`: password, passkey, oidc or certificate; `current` is the one that asks.
+         */
+        SessionRow: {
+            /** Id */
+            id: string;
+            /** Token Id */
+            token_id: string;
+            /** Name */
+            name: string | null;
+            /** Method */
+            method: string;
+            /** Address */
+            address: string | null;
+            /** User Agent */
+            user_agent: string | null;
+            /** Created At */
+            created_at: string;
+            /** Last Used At */
+            last_used_at: string | null;
+            /** Expires At */
+            expires_at: string;
+            /** Current */
+            current: boolean;
+        };
+        /** SessionsEnded */
+        SessionsEnded: {
+            /** Status */
+            status: string;
+            /** Ended */
+            ended: number;
+        };
+        /**
+         * SettingRow
+         * @description `value` is what the portal runs with; `next` what it would start with, where that is something else.
+         */
+        SettingRow: {
+            /** Name */
+            name: string;
+            /** Value */
+            value: unknown;
+            /** Next */
+            next?: unknown;
+            /**
+             * Changes At Restart
+             * @default false
+             */
+            changes_at_restart: boolean;
+            /** Source */
+            source: string;
+            /** Description */
+            description: string;
+        };
+        /** SettingRows */
+        SettingRows: {
+            /** Settings */
+            settings: components["schemas"]["SettingRow"][];
+        };
         /** Share */
         Share: {
             /** Used */
             used: number;
             /** Limit */
             limit: number | null;
+        };
+        /** SignOut */
+        SignOut: {
+            /** Refresh Token */
+            refresh_token?: string | null;
+        };
+        /**
+         * Signed
+         * @description `ca_cert` is the authority that signed it (not the one that signs what the portal shows: GET /ca.pem).
+         */
+        Signed: {
+            /**
+             * Ok
+             * @default true
+             */
+            ok: boolean;
+            /** Id */
+            id: string;
+            /** Label */
+            label: string;
+            /** Serial */
+            serial: string;
+            /** Expiresat */
+            expiresAt: string;
+            /** Capabilities */
+            capabilities: string[];
+            /** Cert */
+            cert: string;
+            /** Cacert */
+            caCert: string;
+        };
+        /**
+         * SignedOut
+         * @description `success`: a session was ended. `logout_url`: where to end the OpenID provider's session.
+         */
+        SignedOut: {
+            /** Message */
+            message: string;
+            /**
+             * Success
+             * @default true
+             */
+            success: boolean;
+            /** Logout Url */
+            logout_url?: string | null;
         };
         /** SpaceStats */
         SpaceStats: {
@@ -2429,6 +6065,115 @@ export interface components {
             used: number;
             /** Free */
             free: number;
+        };
+        /**
+         * SshKeyCreated
+         * @description `private_key` (OpenSSH's format) is shown this once.
+         */
+        SshKeyCreated: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /** Key Type */
+            key_type: string;
+            /** Public Key */
+            public_key: string;
+            /** Fingerprint */
+            fingerprint: string;
+            /** Created At */
+            created_at: string;
+            /** Last Used At */
+            last_used_at: string | null;
+            /** Private Key */
+            private_key: string;
+        };
+        /** SshKeyList */
+        SshKeyList: {
+            /** Keys */
+            keys: components["schemas"]["SshKeyRow"][];
+        };
+        /** SshKeyRow */
+        SshKeyRow: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /** Key Type */
+            key_type: string;
+            /** Public Key */
+            public_key: string;
+            /** Fingerprint */
+            fingerprint: string;
+            /** Created At */
+            created_at: string;
+            /** Last Used At */
+            last_used_at: string | null;
+        };
+        /**
+         * Stats
+         * @description Seed 002's statistics; what no part has yet is 0. `uptime_check` is the portal's own uptime in seconds.
+         */
+        Stats: {
+            /** Active Connections */
+            active_connections: number;
+            /** Peak Connections */
+            peak_connections: number;
+            /** Rate Limit Entries */
+            rate_limit_entries: number;
+            /** Uptime Check */
+            uptime_check: number;
+            /** Metrics */
+            metrics: {
+                [key: string]: number;
+            };
+            /** Db Size Bytes */
+            db_size_bytes: number;
+            /**
+             * Total Services
+             * @default 0
+             */
+            total_services: number;
+            /**
+             * Total Users
+             * @default 0
+             */
+            total_users: number;
+            /**
+             * Total Api Keys
+             * @default 0
+             */
+            total_api_keys: number;
+            /**
+             * Total Invite Codes
+             * @default 0
+             */
+            total_invite_codes: number;
+            /**
+             * Total Channels
+             * @default 0
+             */
+            total_channels: number;
+            /**
+             * Total Messages
+             * @default 0
+             */
+            total_messages: number;
+            /**
+             * Total Streams
+             * @default 0
+             */
+            total_streams: number;
+            /**
+             * Live Streams
+             * @default 0
+             */
+            live_streams: number;
+        };
+        /** Status */
+        Status: {
+            /** Status */
+            status: string;
         };
         /** StepOut */
         StepOut: {
@@ -2521,20 +6266,137 @@ export interface components {
             total: number;
         };
         /**
+         * Ticket
+         * @description For one WebSocket, as `?ticket=`, within `expires_in` seconds.
+         */
+        Ticket: {
+            /** Ticket */
+            ticket: string;
+            /** Expires In */
+            expires_in: number;
+        };
+        /**
          * Token
-         * @description The session's token: the browser has it as a cookie already, other clients send it as a bearer token.
+         * @description A session: the browser has it as a cookie already, other clients send `token` as a bearer token.
          */
         Token: {
             /** Token */
             token: string;
+            /** Access Token */
+            access_token: string;
+            /** Refresh Token */
+            refresh_token: string;
             /**
              * Token Type
-             * @default bearer
+             * @default Bearer
              */
             token_type: string;
+            /** Expires In */
+            expires_in: number;
             /** Expires At */
             expires_at: string | null;
             user: components["schemas"]["Me"];
+        };
+        /** TokenList */
+        TokenList: {
+            /** Tokens */
+            tokens: components["schemas"]["TokenRow"][];
+        };
+        /**
+         * TokenMade
+         * @description `token_id` names the token in GET /api/tokens; `scopes` is what it may do.
+         */
+        TokenMade: {
+            /** Token */
+            token: string;
+            /** Token Id */
+            token_id: string;
+            /** Expires At */
+            expires_at: string | null;
+            user: components["schemas"]["TokenUser"];
+            /** User Id */
+            user_id: number;
+            /** Scopes */
+            scopes: string[];
+        };
+        /** TokenRef */
+        TokenRef: {
+            /** Token Id */
+            token_id: string;
+        };
+        /** TokenRow */
+        TokenRow: {
+            /** Id */
+            id: string;
+            /** Token Id */
+            token_id: string;
+            /** Name */
+            name: string | null;
+            /** Scopes */
+            scopes: string[];
+            /** Revoked */
+            revoked: boolean;
+            /** Current */
+            current: boolean;
+            /** Created At */
+            created_at: string;
+            /** Last Used At */
+            last_used_at: string | null;
+            /** Expires At */
+            expires_at: string;
+        };
+        /** TokenUser */
+        TokenUser: {
+            /** Id */
+            id: number;
+            /** Username */
+            username: string;
+            /** Is Admin */
+            is_admin: boolean;
+        };
+        /**
+         * TokenWanted
+         * @description `scopes`: what the token may do of all that you may; `*` is all. It never lasts longer than a sign-in does.
+         */
+        TokenWanted: {
+            /** Username */
+            username: string;
+            /** Password */
+            password: string;
+            /** Totp Code */
+            totp_code?: string | null;
+            /**
+             * Scopes
+             * @default [
+             *       "*"
+             *     ]
+             */
+            scopes: string[];
+            /** Name */
+            name?: string | null;
+            /** Expires Hours */
+            expires_hours?: number | null;
+        };
+        /**
+         * Tokens
+         * @description `token` and `access_token` are the same; `refresh_token` is good once; `expires_in` is in seconds.
+         */
+        Tokens: {
+            /** Token */
+            token: string;
+            /** Access Token */
+            access_token: string;
+            /** Refresh Token */
+            refresh_token: string;
+            /**
+             * Token Type
+             * @default Bearer
+             */
+            token_type: string;
+            /** Expires In */
+            expires_in: number;
+            /** Expires At */
+            expires_at: string | null;
         };
         /**
          * UnitOut
@@ -2601,6 +6463,19 @@ export interface components {
             /** Memory Limit Mb */
             memory_limit_mb: number | null;
         };
+        /** UploadIn */
+        UploadIn: {
+            /**
+             * Cert
+             * @description PEM: the certificate and its chain, in any order.
+             */
+            cert: string;
+            /**
+             * Key
+             * @description PEM: the private key, without a password.
+             */
+            key: string;
+        };
         /** UploadOut */
         UploadOut: {
             /** Id */
@@ -2625,6 +6500,119 @@ export interface components {
             memory_mb: components["schemas"]["WholeShare"];
             storage_mb: components["schemas"]["WholeShare"];
         };
+        /**
+         * UserCreated
+         * @description `password` is shown this once, where the portal made it.
+         */
+        UserCreated: {
+            /** Id */
+            id: number;
+            /** User Id */
+            user_id: string;
+            /** Username */
+            username: string;
+            /** Name */
+            name: string;
+            /** Email */
+            email: string | null;
+            /** Nickname */
+            nickname: string | null;
+            role: components["schemas"]["Role"];
+            /** Is Admin */
+            is_admin: boolean;
+            /** Scopes */
+            scopes: string;
+            /** Scopes Given */
+            scopes_given: boolean;
+            /** Customer Id */
+            customer_id: string | null;
+            /** Created At */
+            created_at: string;
+            /** Last Login At */
+            last_login_at: string | null;
+            /** Totp Enabled */
+            totp_enabled: boolean;
+            /** Banned At */
+            banned_at: string | null;
+            /** Ban Reason */
+            ban_reason: string | null;
+            /** Has Password */
+            has_password: boolean;
+            /** Oidc */
+            oidc: boolean;
+            /** Password */
+            password: string | null;
+        };
+        /**
+         * UserPage
+         * @description `manageable_roles`: those whose people the one who asks may manage, and which they may give.
+         */
+        UserPage: {
+            /** Users */
+            users: components["schemas"]["UserRow"][];
+            /** Total */
+            total: number;
+            /** Page */
+            page: number;
+            /** Per Page */
+            per_page: number;
+            actor_role: components["schemas"]["Role"];
+            /** Manageable Roles */
+            manageable_roles: components["schemas"]["Role"][];
+        };
+        /**
+         * UserPermissions
+         * @description What people who are no administrators may do.
+         */
+        UserPermissions: {
+            /** Allow User Connections */
+            allow_user_connections: boolean;
+            /** Allow User Streams */
+            allow_user_streams: boolean;
+            /** Allow Registration */
+            allow_registration: boolean;
+        };
+        /**
+         * UserRow
+         * @description `scopes` is what the person may do; `scopes_given` says whether that was given in place of the role's own.
+         */
+        UserRow: {
+            /** Id */
+            id: number;
+            /** User Id */
+            user_id: string;
+            /** Username */
+            username: string;
+            /** Name */
+            name: string;
+            /** Email */
+            email: string | null;
+            /** Nickname */
+            nickname: string | null;
+            role: components["schemas"]["Role"];
+            /** Is Admin */
+            is_admin: boolean;
+            /** Scopes */
+            scopes: string;
+            /** Scopes Given */
+            scopes_given: boolean;
+            /** Customer Id */
+            customer_id: string | null;
+            /** Created At */
+            created_at: string;
+            /** Last Login At */
+            last_login_at: string | null;
+            /** Totp Enabled */
+            totp_enabled: boolean;
+            /** Banned At */
+            banned_at: string | null;
+            /** Ban Reason */
+            ban_reason: string | null;
+            /** Has Password */
+            has_password: boolean;
+            /** Oidc */
+            oidc: boolean;
+        };
         /** VariableOut */
         VariableOut: {
             /** Name */
@@ -2646,7 +6634,7 @@ export interface components {
          * @description What a route does, as far as permission is concerned. Each route declares exactly one.
          * @enum {string}
          */
-        Verb: "public" | "account.self" | "account.keys" | "services.read" | "services.write" | "services.deploy" | "services.secrets" | "jobs.read" | "jobs.write" | "templates.read" | "system.read" | "customers.read" | "customers.write";
+        Verb: "public" | "account.self" | "account.write" | "account.keys" | "account.security" | "services.read" | "services.write" | "services.deploy" | "services.secrets" | "jobs.read" | "jobs.write" | "templates.read" | "system.read" | "customers.read" | "customers.write" | "users.read" | "users.write" | "users.delete" | "audit.read" | "certificates.read" | "certificates.write" | "certificates.own" | "settings.read" | "settings.write" | "retention.write";
         /** ViolationOut */
         ViolationOut: {
             /** Path */
@@ -2655,6 +6643,35 @@ export interface components {
             reason: string;
             /** Line */
             line: number | null;
+        };
+        /**
+         * Webhook
+         * @description A web service that sets records: POST {url}/present and {url}/cleanup with {fqdn, value}.
+         */
+        Webhook: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            provider: "webhook";
+            /** Url */
+            url: string;
+            /**
+             * Username
+             * @default
+             */
+            username: string;
+            /**
+             * Password
+             * @description Kept sealed, and never given out.
+             * @default
+             */
+            password: string;
+            /**
+             * Propagation Seconds
+             * @default 0
+             */
+            propagation_seconds: number;
         };
         /** WholeShare */
         WholeShare: {
@@ -2717,14 +6734,18 @@ export interface operations {
             };
         };
     };
-    logout: {
+    refresh_session: {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RefreshToken"];
+            };
+        };
         responses: {
             /** @description Successful Response */
             200: {
@@ -2732,7 +6753,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Message"];
+                    "application/json": components["schemas"]["Tokens"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    logout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SignOut"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedOut"];
                 };
             };
             /** @description What went wrong */
@@ -2762,6 +6816,960 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    make_ticket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ticket"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    make_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TokenWanted"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenMade"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_tokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenList"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    revoke_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TokenRef"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Status"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_profile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Profile"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    change_profile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProfileChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Profile"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    change_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasswordChanged"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    set_presence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Presence"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PresenceOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    set_nickname: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Nickname"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Nickname"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    set_avatar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Avatar"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AvatarOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    set_anonymous: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Anonymous"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Anonymous"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionList"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    end_other_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionsEnded"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    end_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionsEnded"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_users: {
+        parameters: {
+            query?: {
+                search?: string | null;
+                page?: string | null;
+                per_page?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserPage"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    create_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewUser"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserCreated"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    look_up_users: {
+        parameters: {
+            query?: {
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundList"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    set_user_role: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRole"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserRow"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    delete_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Status"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    ban_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Ban"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserRow"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    unban_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserRow"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    reset_user_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Reset"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResetDone"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    reset_user_2fa: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Status"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_user_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionList"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    end_user_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionsEnded"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    register: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Registering"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Registered"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_invites: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InviteList"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    create_invite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewInvite"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InviteRow"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    revoke_invite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invite_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Status"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_registrations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invite_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistrationList"];
                 };
             };
             /** @description What went wrong */
@@ -3002,6 +8010,1597 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OnboardingState"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_portal_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    create_portal_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPortalKey"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    revoke_portal_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    delete_portal_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_audit_log: {
+        parameters: {
+            query?: {
+                limit?: string | null;
+                offset?: string | null;
+                action?: string | null;
+                actor_id?: string | null;
+                target_type?: string | null;
+                result?: string | null;
+                since?: string | null;
+                channel_id?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    verify_audit_log: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_activity: {
+        parameters: {
+            query?: {
+                limit?: string | null;
+                offset?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_2fa_status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FactorStatus"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    set_up_2fa: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FactorSetup"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    verify_2fa: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Code"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackupCodes"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    disable_2fa: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CodeOrPassword"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Status"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    renew_backup_codes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Code"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackupCodes"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_host_2fa: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostFactorState"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    set_up_host_2fa: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FactorSetup"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    confirm_host_2fa: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Code"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackupCodes"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    verify_host_2fa: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Code"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostFactorSession"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    disable_host_2fa: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CodeOrPassword"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Status"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_passkey_options: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyOptions"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_passkeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyList"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    create_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPasskey"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyRow"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    delete_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                passkey_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Status"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_passkey_question: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PasskeyAsked"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyOptions"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    sign_in_by_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasskeySignIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Token"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_ssh_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SshKeyList"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    create_ssh_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSshKey"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SshKeyCreated"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_authorized_keys: {
+        parameters: {
+            query?: {
+                /** @description Whose: for administrators. */
+                user_id?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_ssh_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SshKeyRow"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    delete_ssh_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Status"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    invite_agent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewEnrolment"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnrolmentInvitation"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    cancel_enrolment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                label: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    delegate_certificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewEnrolment"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnrolmentInvitation"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    renew_agent_certificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Csr"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Signed"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    enroll: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EnrolmentRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Signed"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_agents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentList"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    issue_agent_certificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAgent"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Made"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    download_agent_certificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                label: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    revoke_agent_certificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                label: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Revoked"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    set_agent_capabilities: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                label: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Capabilities"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentChanged"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    set_agent_sites: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                label: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AllowedSites"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentChanged"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_own_certificates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnCertificates"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    issue_own_certificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewOwnCertificate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Made"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    rotate_own_certificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                certificate_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Rotation"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rotated"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    revoke_own_certificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                certificate_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    rotate_certificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Rotation"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rotated"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    download_certificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_auth_mode: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthMode"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    begin_oidc_sign_in: {
+        parameters: {
+            query?: {
+                /** @description Path to go to afterwards. */
+                next?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            302: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    end_oidc_sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            302: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    oidc_backchannel_logout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": {
+                    /** @description A signed JWT. */
+                    logout_token: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoggedOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_config: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Config"];
                 };
             };
             /** @description What went wrong */
@@ -4502,6 +11101,443 @@ export interface operations {
             };
         };
     };
+    list_certificates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RowsOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_certificate_info: {
+        parameters: {
+            query?: {
+                hostname?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InfoOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_auto_renew_status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AutoRenewOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    upload_certificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UploadIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstalledOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    self_sign_certificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SelfSignedIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstalledOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    apply_certificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AppliedOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    order_certificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcmeIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstalledOut"];
+                };
+            };
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstalledOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    order_certificate_by_acme: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcmeIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstalledOut"];
+                };
+            };
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstalledOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_orders: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrdersOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_order: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    continue_order: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstalledOut"];
+                };
+            };
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstalledOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    renew_certificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                domain: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstalledOut"];
+                };
+            };
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstalledOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    remove_certificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                domain: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     get_ca: {
         parameters: {
             query?: never;
@@ -4545,6 +11581,130 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Portal"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_outbound: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutboundAllowed"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    put_outbound: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OutboundBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutboundAllowed"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyList"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    rotate_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RotateBody"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RotatedBody"];
                 };
             };
             /** @description What went wrong */
@@ -4603,6 +11763,395 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SystemHealth"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_alive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alive"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_portal_stats: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Stats"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_public_stats: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PublicStats"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingRows"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_hostname: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalAddress"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    set_hostname: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAddress"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalAddress"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_permissions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserPermissions"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    set_permissions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewUserPermissions"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserPermissions"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_rate_limits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RateLimitSettings"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_retention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionState"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    set_retention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetentionValues"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionChanged"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    preview_retention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionPreview"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    run_retention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionDone"];
                 };
             };
             /** @description What went wrong */

@@ -206,11 +206,7 @@ export interface Endpoint {
   scopes?: string[];
 }
 
-export interface SystemHealth {
-  cpu: { percent: number; count: number; load_avg: number[] };
-  memory: { total: number; used: number; available: number; percent: number };
-  disk: { total: number; used: number; free: number; percent: number };
-}
+export type SystemHealth = Schema["SystemHealth"];
 
 export const GATES = [
   "template",

@@ -11,6 +11,7 @@ import {
 } from "@mantine/core";
 import { useHotkeys } from "@mantine/hooks";
 import {
+  IconAdjustments,
   IconApi,
   IconDeviceDesktop,
   IconHome,
@@ -28,6 +29,7 @@ import {
 import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet } from "@tanstack/react-router";
 import { lazy, Suspense } from "react";
+import { placesFor } from "../admin/places";
 import { meQuery, portalQuery, servicesQuery } from "../api/queries";
 import { useLiveState } from "../live/LiveProvider";
 import { useCan, useSignOut } from "../session/session";
@@ -81,6 +83,7 @@ function RailLinks() {
   const can = useCan();
   const failing = useQuery(servicesQuery({ status: "failed", per_page: 1 }));
   const broken = failing.data?.total ?? 0;
+  const administers = placesFor(can).length > 0;
   return (
     <div className={classes.links}>
       <Link to="/" className={classes.link} activeOptions={{ exact: true }}>
@@ -98,14 +101,18 @@ function RailLinks() {
           </Tooltip>
         )}
       </Link>
+      {(can("customers.read") || administers) && <span className={classes.heading}>Admin</span>}
       {can("customers.read") && (
-        <>
-          <span className={classes.heading}>Admin</span>
-          <Link to="/customers" className={classes.link}>
-            <IconUsers size={18} stroke={1.7} />
-            Customers
-          </Link>
-        </>
+        <Link to="/customers" className={classes.link}>
+          <IconUsers size={18} stroke={1.7} />
+          Customers
+        </Link>
+      )}
+      {administers && (
+        <Link to="/admin" className={classes.link}>
+          <IconAdjustments size={18} stroke={1.7} />
+          Admin
+        </Link>
       )}
     </div>
   );

@@ -31,6 +31,7 @@ import {
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { type ComponentType, useEffect, useState } from "react";
+import { placesFor } from "../admin/places";
 import { servicesQuery, templatesQuery } from "../api/queries";
 import type { ServiceRow } from "../api/types";
 import { StatusWord, serviceStatus } from "../parts/StatusWord";
@@ -141,6 +142,7 @@ export default function Palette() {
           { id: "ai", label: "Let AI read a repository and deploy it", icon: IconWand, run: deployBy("ai") },
         ]
       : []),
+    ...placesFor(can).map(({ to, label, icon }) => ({ id: to, label: `Admin: ${label}`, icon, run: go(to) })),
     ...(can("customers.read")
       ? [
           { id: "customers", label: "Customers", icon: IconUsers, run: go("/customers") },

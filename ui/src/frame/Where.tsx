@@ -1,6 +1,7 @@
 import { IconChevronRight } from "@tabler/icons-react";
 import { Link, useMatches } from "@tanstack/react-router";
 import { Fragment } from "react";
+import { PLACES } from "../admin/places";
 import classes from "./Frame.module.css";
 
 /** Where I am, as a path back up. */
@@ -17,6 +18,10 @@ export function Where() {
     steps.push({ to: "/customers", label: "Customers" });
     if (params.id) steps.push({ to: path, label: "Customer" });
     else if (path.endsWith("/plans")) steps.push({ to: path, label: "Plans" });
+  } else if (path.startsWith("/admin")) {
+    const place = PLACES.find((one) => path.startsWith(one.to));
+    steps.push({ to: "/admin", label: "Admin" });
+    if (place) steps.push({ to: place.to, label: place.label });
   } else if (path.startsWith("/account")) {
     steps.push({ to: "/account", label: "Your account" });
     if (path.endsWith("/security")) steps.push({ to: path, label: "Security" });

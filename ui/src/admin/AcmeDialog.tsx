@@ -1,0 +1,174 @@
+import { Alert, Button, Code, Group, Modal, Radio, Stack, TagsInput, Text, TextInput } from "@mantine/core";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { type FormEvent, useEffect, useState } from "react";
+import { ApiError } from "../api/client";
+import { Copy } from "../parts/Copy";
+import { StatusWord } from "../parts/StatusWord";
+import { tell } from "../parts/tell";
+import { admin } from "./calls";
+import type { AcmeOrder, Challenge } from "./types";
+
+const CHALLENGES: { value: Challenge; label: string; description: string }[] = [
+  { value: "http-01", label: "Port 80", description: "The authority fetches a file from http://your-name/" },
+  { value: "tls-alpn-01", label: "Port 443", description: "The authority connects to this portal's own port on 443" },
+  { value: "dns-01", label: "A DNS record", description: "You set a TXT record; works for *.names and at home" },
+];
+
+/** A certificate that every browser trusts, from Let's Encrypt or another ACME authority. */
+export function AcmeDialog({ close }: { close: () => void }) {
+  const client = useQueryClient();
+  const [hostname, setHostname] = useState("");
+  const [names, setNames] = useState<string[]>([]);
+  const [email, setEmail] = useState("");
+  const [challenge, setChallenge] = useState<Challenge>("http-01");
+  const order = useMutation({
+    mutationFn: () =>
+      admin.orderCertificate({ hostname: hostname.trim(), names, email: email.trim() || undefined, challenge }),
+    onSuccess: (done) => {
+      if (done.status !== "installed") return;
+      tell(done.message);
+      close();
+      return client.invalidateQueries({ queryKey: ["admin", "certs"] });
+    },
+  });
+  const fields = order.error instanceof ApiError ? order.error.fields : {};
+  if (order.data?.order) return <Progress order={order.data.order} close={close} />;
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    order.mutate();
+  };
+  return (
+    <Modal opened onClose={close} title="Get a certificate from Let's Encrypt" size="lg">
+      <form onSubmit={submit}>
+        <Stack>
+          {order.error && Object.keys(fields).length === 0 && (
+            <Alert color="red" p="xs" role="alert">
+              {order.error.message}
+            </Alert>
+          )}
+          <TextInput
+            label="Host name"
+            description="It must lead to this portal from the internet"
+            placeholder="home.example.org"
+            data-autofocus
+            spellCheck={false}
+            autoCapitalize="none"
+            value={hostname}
+            error={fields.hostname}
+            onChange={(event) => setHostname(event.currentTarget.value)}
+          />
+          <TagsInput
+            label="Further names"
+            description="Optional; in the same certificate"
+            value={names}
+            error={fields.names}
+            splitChars={[",", " "]}
+            onChange={setNames}
+          />
+          <TextInput
+            label="E-mail"
+            description="Optional; for the authority to write to"
+            type="email"
+            value={email}
+            error={fields.email}
+            onChange={(event) => setEmail(event.currentTarget.value)}
+          />
+          <Radio.Group
+            label="How the authority checks that the name is yours"
+            value={challenge}
+            error={fields.challenge}
+            onChange={(next) => setChallenge(next as Challenge)}
+          >
+            <Stack gap={8} mt={6}>
+              {CHALLENGES.map((one) => (
+                <Radio key={one.value} {...one} />
+              ))}
+            </Stack>
+          </Radio.Group>
+          <Text size="xs" c="dimmed">
+            By ordering you agree to the terms of the authority. The certificate renews itself from then on.
+          </Text>
+          <Group justify="flex-end">
+            <Button variant="default" onClick={close}>
+              Cancel
+            </Button>
+            <Button type="submit" loading={order.isPending} disabled={!hostname.trim()}>
+              Order
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  );
+}
+
+/** An order that is under way: what the person has to set, and how it ended. */
+function Progress({ order, close }: { order: AcmeOrder; close: () => void }) {
+  const client = useQueryClient();
+  const followed = useQuery({
+    queryKey: ["admin", "order", order.id],
+    queryFn: () => admin.order(order.id),
+    initialData: order,
+    refetchInterval: (query) => (query.state.data?.status === "pending" ? 2000 : false),
+  });
+  const go = useMutation({
+    mutationFn: () => admin.continueOrder(order.id),
+    onSettled: () => followed.refetch(),
+  });
+  const now = followed.data ?? order;
+  useEffect(() => {
+    if (now.status === "valid") void client.invalidateQueries({ queryKey: ["admin", "certs"] });
+  }, [client, now.status]);
+  return (
+    <Modal opened onClose={close} title={`The certificate of ${now.domain}`} size="lg">
+      <Stack aria-live="polite">
+        {now.status === "pending" && <StatusWord status="queued" word="The authority is checking…" />}
+        {now.status === "valid" && (
+          <Alert color="teal" title="In use">
+            It serves from the next connection on, and renews itself.
+          </Alert>
+        )}
+        {now.status === "invalid" && (
+          <Alert color="red" title="The authority said no">
+            {now.error}
+          </Alert>
+        )}
+        {now.status === "waiting" && (
+          <>
+            <Text size="sm">
+              Set {now.records.length === 1 ? "this TXT record" : "these TXT records"} where your domain's DNS is kept,
+              then let the authority look. It can take minutes until a record is seen.
+            </Text>
+            {now.records.map((record) => (
+              <Stack key={record.value} gap={4}>
+                <Group gap={4} wrap="nowrap">
+                  <Code style={{ overflowWrap: "anywhere" }}>{record.name}</Code>
+                  <Copy text={record.name} label="Copy the name" />
+                </Group>
+                <Group gap={4} wrap="nowrap">
+                  <Code style={{ overflowWrap: "anywhere" }}>{record.value}</Code>
+                  <Copy text={record.value} label="Copy the value" />
+                </Group>
+              </Stack>
+            ))}
+          </>
+        )}
+        {go.error && (
+          <Alert color="red" p="xs" role="alert">
+            {go.error.message}
+          </Alert>
+        )}
+        <Group justify="flex-end">
+          <Button variant="default" onClick={close}>
+            Close
+          </Button>
+          {now.status === "waiting" && (
+            <Button loading={go.isPending} onClick={() => go.mutate()}>
+              The records are set
+            </Button>
+          )}
+        </Group>
+      </Stack>
+    </Modal>
+  );
+}

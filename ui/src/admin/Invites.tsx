@@ -1,0 +1,198 @@
+import { ActionIcon, Button, Group, Modal, Paper, SegmentedControl, Stack, Table, Text, Tooltip } from "@mantine/core";
+import { IconPlus, IconTicket, IconTrash, IconUsers } from "@tabler/icons-react";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { Copy } from "../parts/Copy";
+import { count } from "../parts/numbers";
+import rows from "../parts/Rows.module.css";
+import { StatusWord } from "../parts/StatusWord";
+import { Empty, Failed, Loading } from "../parts/states";
+import { tell } from "../parts/tell";
+import { useNow, When } from "../parts/When";
+import classes from "./Admin.module.css";
+import { Confirm } from "./Confirm";
+import { admin, cameByQuery, invitesQuery } from "./calls";
+import { InviteDialog } from "./InviteDialog";
+import type { Invite } from "./types";
+import { inviteState } from "./words";
+
+const TYPES: Record<Invite["type"], string> = { single_use: "For one person", timed: "For a time", daily: "For a day" };
+const TONES: Record<string, string> = { active: "good", used: "idle", expired: "idle", revoked: "bad" };
+
+/** Codes that let people register by themselves. */
+export default function Invites() {
+  const invites = useQuery(invitesQuery);
+  const now = useNow();
+  const [shown, setShown] = useState("active");
+  const [making, setMaking] = useState(false);
+  const [ending, setEnding] = useState<Invite | null>(null);
+  const [asked, setAsked] = useState<Invite | null>(null);
+  const all = invites.data?.codes ?? [];
+  const list = shown === "all" ? all : all.filter((one) => inviteState(one, now) === "active");
+  const make = (
+    <Button leftSection={<IconPlus size={16} />} onClick={() => setMaking(true)}>
+      Invite people
+    </Button>
+  );
+  return (
+    <>
+      {all.length > 0 && (
+        <Group justify="space-between">
+          <SegmentedControl
+            aria-label="Which"
+            size="xs"
+            data={[
+              { value: "active", label: "Active" },
+              { value: "all", label: `All (${all.length})` },
+            ]}
+            value={shown}
+            onChange={setShown}
+          />
+          {make}
+        </Group>
+      )}
+      {invites.isPending && <Loading rows={4} />}
+      {invites.error && !invites.data && <Failed error={invites.error} what="the invites" retry={invites.refetch} />}
+      {invites.data && all.length === 0 && (
+        <Empty icon={<IconTicket size={32} stroke={1.4} />} title="Nobody is invited" action={make}>
+          An invite is a code. Whoever has it makes an account of their own, with the role that you choose.
+        </Empty>
+      )}
+      {all.length > 0 && list.length === 0 && (
+        <Empty icon={<IconTicket size={32} stroke={1.4} />} title="No invite is active">
+          The earlier ones are used, expired or revoked.
+        </Empty>
+      )}
+      {list.length > 0 && (
+        <Paper>
+          <Table className={rows.rows}>
+            <Table.Thead>
+              <Table.Tr>
+                <Table.Th>Code</Table.Th>
+                <Table.Th>Kind</Table.Th>
+                <Table.Th>Role</Table.Th>
+                <Table.Th>State</Table.Th>
+                <Table.Th>Ends</Table.Th>
+                <Table.Th>Came</Table.Th>
+                <Table.Th aria-label="Actions" />
+              </Table.Tr>
+            </Table.Thead>
+            <Table.Tbody>
+              {list.map((invite) => (
+                <Row
+                  key={invite.id}
+                  invite={invite}
+                  now={now}
+                  end={() => setEnding(invite)}
+                  ask={() => setAsked(invite)}
+                />
+              ))}
+            </Table.Tbody>
+          </Table>
+        </Paper>
+      )}
+      {making && <InviteDialog close={() => setMaking(false)} />}
+      {ending && <Revoke invite={ending} close={() => setEnding(null)} />}
+      {asked && <CameBy invite={asked} close={() => setAsked(null)} />}
+    </>
+  );
+}
+
+function Row({ invite, now, end, ask }: { invite: Invite; now: number; end: () => void; ask: () => void }) {
+  const state = inviteState(invite, now);
+  return (
+    <Table.Tr data-invite={invite.code} data-state={state}>
+      <Table.Td>
+        <Group gap={4} wrap="nowrap">
+          <span className={classes.code}>{invite.code}</span>
+          {state === "active" && <Copy text={invite.code} label="Copy the code" />}
+        </Group>
+        <Text size="xs" c="dimmed">
+          {invite.label}
+        </Text>
+      </Table.Td>
+      <Table.Td data-label="Kind">{TYPES[invite.type]}</Table.Td>
+      <Table.Td data-label="Role">{invite.role}</Table.Td>
+      <Table.Td>
+        <StatusWord status={state} tone={TONES[state]} />
+      </Table.Td>
+      <Table.Td c="dimmed" data-label="Ends">
+        {invite.expires_at ? <When at={invite.expires_at} /> : "when it is used"}
+      </Table.Td>
+      <Table.Td data-label="Came">
+        {invite.uses > 0 ? (
+          <Button size="compact-xs" variant="subtle" leftSection={<IconUsers size={14} />} onClick={ask}>
+            {invite.uses}
+            {invite.max_uses !== null && ` of ${invite.max_uses}`}
+          </Button>
+        ) : (
+          <Text size="sm" c="dimmed">
+            nobody
+          </Text>
+        )}
+      </Table.Td>
+      <Table.Td ta="right">
+        {state === "active" && (
+          <Tooltip label="Revoke: the code stops working">
+            <ActionIcon aria-label={`Revoke ${invite.code}`} onClick={end}>
+              <IconTrash size={17} />
+            </ActionIcon>
+          </Tooltip>
+        )}
+      </Table.Td>
+    </Table.Tr>
+  );
+}
+
+function Revoke({ invite, close }: { invite: Invite; close: () => void }) {
+  const client = useQueryClient();
+  const revoke = useMutation({
+    mutationFn: () => admin.revokeInvite(invite.id),
+    onSuccess: () => {
+      tell("The code no longer works.");
+      close();
+      return client.invalidateQueries(invitesQuery);
+    },
+  });
+  return (
+    <Confirm
+      title={`Revoke the code ${invite.code}?`}
+      verb="Revoke"
+      close={close}
+      run={() => revoke.mutate()}
+      busy={revoke.isPending}
+      error={revoke.error}
+    >
+      <Text size="sm">Nobody can register with it any more. Whoever came by it stays.</Text>
+    </Confirm>
+  );
+}
+
+function CameBy({ invite, close }: { invite: Invite; close: () => void }) {
+  const came = useQuery(cameByQuery(invite.id));
+  const list = came.data?.registrations ?? [];
+  return (
+    <Modal opened onClose={close} title={`${count(invite.uses, "person", "people")} came by ${invite.code}`}>
+      <Stack>
+        {came.isPending && <Loading rows={3} />}
+        {came.error && <Failed error={came.error} what="who came" retry={came.refetch} />}
+        <div>
+          {list.map((one) => (
+            <div key={one.username} className={classes.line}>
+              <Text size="sm" fw={550}>
+                {one.username}
+              </Text>
+              <Text size="xs" c="dimmed">
+                <When at={one.created_at} />
+                {one.address && ` from ${one.address}`}
+              </Text>
+            </div>
+          ))}
+        </div>
+        <Group justify="flex-end">
+          <Button onClick={close}>Close</Button>
+        </Group>
+      </Stack>
+    </Modal>
+  );
+}
