@@ -81,6 +81,19 @@ def test_reads_the_name_in_lower_case_and_the_protocols_in_order() -> None:
     assert read(HELLO) == EXPECTED
 
 
+def test_the_protocol_of_a_certificate_authority_is_seen() -> None:
+    # RFC 8737 section 3
+    assert read(openssl_hello("a.test", ["acme-tls/1"])) == ClientHello("a.test", ("acme-tls/1",))
+
+
+@pytest.mark.parametrize(
+    "protocols", [b"\x00\x01\x00", b"\x00\x03\x05h2", b"\x00\x09\x02h2"], ids=["empty", "too long", "past the end"]
+)
+def test_protocols_that_break_the_rules_are_malformed(protocols: bytes) -> None:
+    # RFC 7301 section 3.1
+    assert isinstance(read(hello_with(b"\x00\x10" + len(protocols).to_bytes(2, "big") + protocols)), Malformed)
+
+
 def test_a_hello_without_a_name_has_none() -> None:
     assert read(openssl_hello(None)) == ClientHello(None, ())
 
