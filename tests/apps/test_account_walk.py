@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -237,6 +238,29 @@ def test_activity_is_told_and_limited(admin: Curl, user: Curl) -> None:
     assert len(answer.body["activities"]) == 5
     assert set(answer.body["activities"][0]) >= {"id", "user_id", "username", "action", "details", "created_at"}
     assert admin("GET", "/api/activity?limit=x").status == 400
+
+
+def test_no_secret_is_in_the_log_or_in_clear_in_the_database(
+    portal: PortalProcess, admin: Curl, nobody: Curl
+) -> None:  # portal E2.16, E2.17
+    """Passwords, invite codes, tokens, keys, TOTP secrets, private keys: shown once, or sealed, or hashed."""
+    invite = admin("POST", "/api/admin/invite-codes", {"type": "timed"}).body["code"]
+    session = nobody("POST", "/api/auth/login", {"username": "walker", "password": PASSWORD}).body
+    user = nobody.as_(session["token"])
+    key = user("POST", "/api/api-keys", {"name": "quiet"}).body["api_key"]
+    totp = user("POST", "/api/user/2fa/setup").body["secret"]
+    private = user("POST", "/api/ssh-keys", {"name": "quiet"}).body["private_key"].splitlines()[2]
+    ticket = user("POST", "/api/auth/ticket").body["ticket"]
+    secrets = [PASSWORD, portal.password, key, totp, private, ticket, session["token"], session["refresh_token"]]
+    with sqlite3.connect(portal.data_dir / "homeport.db") as connection:
+        stored = "\n".join(connection.iterdump())
+    connection.close()
+    log = portal.log.read_text()
+    for secret in secrets:
+        assert secret
+        assert secret not in stored
+        assert secret not in log
+    assert invite not in log
 
 
 def test_every_answer_says_how_much_of_the_minute_is_left(admin: Curl) -> None:

@@ -39,7 +39,7 @@ async def test_the_migrations_make_exactly_the_models_tables(database: Database)
         assert await connection.run_sync(differences) == []
 
 
-async def test_opening_again_changes_nothing(database: Database) -> None:
+async def test_opening_again_changes_nothing(database: Database) -> None:  # portal E3.37
     async with database.write() as session:
         session.add(upload("upl_1"))
     await database.open()
