@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
+import pyotp
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from sqlalchemy import update
+from sqlalchemy import event, update
+from sqlalchemy.engine import Engine
 
 from homeport.identity import Actor, Role
 from homeport.identity.certificates.authority import ClientAuthority
@@ -159,6 +162,45 @@ class TestPeople:
         assert made["capabilities"] == ["account:security"]
         async with holding(door, made) as client:
             assert (await client.get("/api/services")).json()["code"] == "forbidden"
+
+    async def test_a_second_factor_is_asked_for_beside_the_certificate(  # host B.5
+        self, door: Door, admin: httpx.AsyncClient
+    ) -> None:
+        made, agent = await own(admin), await issue(admin, "box", ["services:read"])
+        secret = (await admin.post("/api/user/2fa/setup")).json()["secret"]
+        code = pyotp.TOTP(secret).at(door.clock.now())
+        assert (await admin.post("/api/user/2fa/verify", json={"code": code})).status_code == 200
+        door.clock.advance(60)
+        async with holding(door, made) as client, holding(door, agent) as machine:
+            refused = await client.get("/api/services")
+            assert (refused.status_code, refused.json()["error"]) == (401, "2fa_required")
+            assert (await machine.get("/api/services")).status_code == 200
+            assert (await client.get("/api/settings/2fa")).json()["satisfied"] is False
+            code = pyotp.TOTP(secret).at(door.clock.now())
+            assert (await client.post("/api/settings/2fa/verify", json={"code": code})).status_code == 200
+            assert (await client.get("/api/services")).status_code == 200
+            door.clock.advance(12 * 3600 + 1)
+            assert (await client.get("/api/services")).json()["error"] == "2fa_required"
+            await door.identity.certificates.own.revoke(str(made["id"]), (await _actor_of(admin)).id)
+            assert (await client.get("/api/services")).json()["error"] == "Certificate has been revoked"
+
+
+async def test_a_certificate_costs_one_query_and_then_none(door: Door, admin: httpx.AsyncClient) -> None:
+    made, statements = await issue(admin, "box", ["services:read"]), list[str]()
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "SELECT" in statement:
+            statements.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        async with holding(door, made) as client:
+            assert (await client.get("/api/services")).status_code == 200
+            assert len(statements) == 1
+            assert (await client.get("/api/services")).status_code == 200
+            assert len(statements) == 1
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
 
 
 class TestFaults:
