@@ -124,7 +124,7 @@ class Portal:
         await self.database.open()
         await self.identity.open()
         self.outbound.open()
-        return await self.identity.ensure_administrator()
+        return await self.identity.machine.ensure_administrator()
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[Serving]:

@@ -80,7 +80,7 @@ def password(
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """Give an account of this machine's portal a new password, and end its sessions."""
+    """Give an account of this machine's portal a new password, and end its sessions and API keys."""
     from homeport.cli.output import print_json
     from homeport.cli.serve import reset_password
 

@@ -70,7 +70,7 @@ def reset_password(settings: Settings, username: str) -> str:
     """The new password. Raises NotFound when there is no portal or no such user."""
 
     async def reset(portal: Portal) -> str:
-        fresh = await portal.identity.reset_password(username)
+        fresh = await portal.identity.machine.reset_password(username)
         act = Act("reset_password", MACHINE, target_type="user", target_id=username)
         await portal.identity.audit.append(act)
         return fresh
@@ -136,7 +136,7 @@ async def _serve(settings: Settings, lock: Lockfile, *, as_json: bool) -> None:
     async with portal.serving() as serving:
         lock.describe({"url": serving.base_url})
         known = await asyncio.to_thread(read_local, settings.data_dir)
-        key = await portal.identity.admit_machine(known.key if known else None)
+        key = await portal.identity.machine.admit(known.key if known else None)
         await asyncio.to_thread(_leave_details, settings, serving, key)
         if as_json:
             print_json_line(_described(settings, serving))

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket
 
@@ -24,14 +24,15 @@ from homeport.identity.audit import AuditLog
 from homeport.identity.cache import CredentialCache, LastUses
 from homeport.identity.certificates import Certificates
 from homeport.identity.client_address import Proxies
-from homeport.identity.credentials import Passwords, new_password
+from homeport.identity.credentials import Passwords
 from homeport.identity.customers import Customers, Holding, Holdings, customer_name
 from homeport.identity.events import CredentialEnded
 from homeport.identity.models import User
-from homeport.identity.onboarding import OnboardingGate, OnboardingStatus
+from homeport.identity.onboarding import OnboardingGate
 from homeport.identity.open_mode import OpenMode
 from homeport.identity.openid import OpenId
 from homeport.identity.origin import SAFE_METHODS, is_foreign, is_own_origin, needs_origin
+from homeport.identity.own_machine import OwnMachine
 from homeport.identity.passkeys import Passkeys
 from homeport.identity.plans import CustomerPlan, Plans, plan_of
 from homeport.identity.problems import (
@@ -53,7 +54,6 @@ from homeport.identity.users import Users
 from homeport.kit.bus import Bus
 from homeport.kit.clock import Clock
 from homeport.kit.guard import OutboundGuard
-from homeport.kit.ids import new_id
 from homeport.kit.sealing import Sealer
 from homeport.settings import Settings
 from homeport.storage import Database, Options
@@ -77,8 +77,6 @@ __all__ = [
 ]
 
 COOKIE = "__Host-homeport_session"
-ADMINISTRATOR = "admin"
-THIS_MACHINE = "The shell of this machine"
 UPKEEP_SECONDS = 60.0
 STALE_SECONDS = 1.0  # between two looks for sockets whose credential another process ended
 
@@ -134,6 +132,9 @@ class Identity:
             check_password=self.check_password,
             user_of=self.user_of,
             ended=self.ended,
+        )
+        self.machine = OwnMachine(
+            database, clock, self._passwords, self.api_keys, rate=settings.rate_limit_pages, ended=self.ended
         )
         self.users = Users(database, clock, self._passwords, ended=self.ended, changed=self.changed)
         self.registration = Registrations(
@@ -193,66 +194,6 @@ class Identity:
         if used := self._uses.take():
             async with self._database.write() as db:
                 await store.note_use(db, used)
-
-    async def ensure_administrator(self) -> str | None:
-        """Make the administrator if there is none; the password, which exists nowhere else. None if there was one."""
-        async with self._database.read() as db:
-            if await store.has_administrator(db):
-                return None
-        password = new_password()
-        hashed = await self._passwords.hash(password)
-        now = self._clock.now()
-        administrator = User(
-            id=new_id("usr"),
-            username=ADMINISTRATOR,
-            email=None,
-            name="Administrator",
-            role=Role.SUPERADMIN,
-            password_hash=hashed,
-            created_at=now,
-            updated_at=now,
-        )
-        try:
-            async with self._database.write() as db:
-                administrator.number = await store.next_number(db, "users")
-                db.add(administrator)
-                await store.set_onboarding_status(db, OnboardingStatus.COMPLETE, now)
-        except IntegrityError:
-            return None  # another process that started at the same moment was first
-        return password
-
-    async def admit_machine(self, presented: str | None) -> str:
-        """An API key for whoever runs the portal on its own machine: `presented` while it is good, else a new one.
-
-        It stands for the first administrator; the keys it replaces are revoked. Raises UserNotFound.
-        """
-        if presented and await self.api_keys.find(presented):
-            return presented
-        async with self._database.read() as db:
-            user = await store.first_administrator(db)
-        if user is None:
-            raise UserNotFound("There is no administrator.")
-        actor = Actor(id=user.id, kind="user", name=user.username, role=Role(user.role), number=user.number)
-        for key in await self.api_keys.list_for(user.id):
-            if key.style == "machine":
-                await self.delete_api_key(actor, key.id)
-        return (
-            await self.api_keys.create(actor, THIS_MACHINE, style="machine", rate=self.settings.rate_limit_pages)
-        ).secret
-
-    async def reset_password(self, username: str) -> str:
-        """A new random password for a user, who is signed out everywhere. Raises UserNotFound."""
-        password = new_password()
-        hashed = await self._passwords.hash(password)
-        async with self._database.write() as db:
-            user = await store.find_user_by_login(db, username.lower())
-            if user is None:
-                raise UserNotFound(f"There is no user {username!r}.")
-            await store.set_password(db, user.id, hashed, self._clock.now())
-            ended = await store.delete_sessions_of(db, user.id)
-        for session_id in ended:
-            self.ended(session_id, user.id)
-        return password
 
     async def sign_in(
         self,

@@ -144,6 +144,6 @@ async def open_door(
     door = Door(database, folder, routers, ui, settings)
     await door.identity.open()
     if administrator:
-        door.password = await door.identity.ensure_administrator() or ""
+        door.password = await door.identity.machine.ensure_administrator() or ""
     yield door
     await door.identity.close()

@@ -126,7 +126,7 @@ async def test_a_new_password_ends_all_other_sessions_and_keys_but_the_one_in_us
     other = await door.admin_token()
     async with door.client(await door.admin_token()) as client:
         key = (await client.post("/api/api-keys", json={"name": "ci"})).json()["api_key"]
-        machine = await door.identity.admit_machine(None)
+        machine = await door.identity.machine.admit(None)
         body = {"current_password": door.password, "new_password": "correct horse"}
         answer = await client.post("/api/me/password", json=body)
         assert answer.status_code == 200

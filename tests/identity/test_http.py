@@ -177,5 +177,5 @@ async def test_until_set_up_is_complete_only_set_up_answers(database: Database, 
         status = await client.get("/api/onboarding/status")
         assert status.json().items() >= {"status": "FRESH", "domain": "localhost"}.items()
         assert (await client.get("/api/auth/me")).status_code == 401
-        await door.identity.ensure_administrator()
+        await door.identity.machine.ensure_administrator()
         assert (await client.get("/api/onboarding/status")).json()["status"] == "COMPLETE"

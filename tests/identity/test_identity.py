@@ -47,9 +47,9 @@ async def test_the_administrator_is_made_once_and_the_password_kept_only_as_a_ha
     database: Database, tmp_path: Path
 ) -> None:
     async with open_door(database, tmp_path, administrator=False) as door:
-        passwords = await asyncio.gather(*(door.identity.ensure_administrator() for _ in range(3)))
+        passwords = await asyncio.gather(*(door.identity.machine.ensure_administrator() for _ in range(3)))
         assert [password for password in passwords if password] == [next(filter(None, passwords))]
-        assert await door.identity.ensure_administrator() is None
+        assert await door.identity.machine.ensure_administrator() is None
         async with database.read() as db:
             admin = (await db.scalars(select(User))).one()
         assert (admin.username, admin.role, admin.number) == ("admin", "superadmin", 1)
@@ -126,14 +126,19 @@ async def test_signing_out_ends_this_session_at_once_and_no_other(door: Door) ->
 
 async def test_a_new_password_signs_out_everywhere(door: Door) -> None:
     token = await door.admin_token()
-    assert await who(door, token)
-    password = await door.identity.reset_password("admin")
+    actor = await who(door, token)
+    assert actor is not None
+    key = (await door.identity.api_keys.create(actor, "ci")).secret
+    shell = await door.identity.machine.admit(None)
+    password = await door.identity.machine.reset_password("admin")
     assert await who(door, token) is None
+    assert await who(door, key) is None  # portal E2.11
+    assert await who(door, shell)
     with pytest.raises(InvalidCredentials):
         await door.admin_token()
     assert await door.sign_in("admin", password)
     with pytest.raises(UserNotFound):
-        await door.identity.reset_password("nobody")
+        await door.identity.machine.reset_password("nobody")
 
 
 async def test_another_process_ending_a_session_is_noticed_within_seconds(door: Door, database: Database) -> None:

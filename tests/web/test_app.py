@@ -129,7 +129,7 @@ async def test_management_waits_for_set_up_and_says_so_as_the_host_door_does(
         assert shape(answer) == (503, "onboarding_incomplete")
         assert answer.json()["error"] == "Onboarding not complete"
         assert answer.json()["onboardingStatus"] == "FRESH"
-        await house.identity.ensure_administrator()
+        await house.identity.machine.ensure_administrator()
         assert (await client.get("/api/things")).status_code == 401
 
 

@@ -272,7 +272,7 @@ async def test_a_socket_whose_session_another_process_ended_is_closed(house: Doo
         await message(socket)
         await house.identity.end_stale_sockets()
         async with open_door(house.database, house.settings.data_dir) as other:
-            await other.identity.reset_password("admin")
+            await other.identity.machine.reset_password("admin")
         await house.identity.end_stale_sockets()
         assert await close_code(socket) == 4401
 
