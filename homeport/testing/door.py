@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 from fastapi import APIRouter, FastAPI
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from homeport.identity import Identity, Role, customers_http, store
 from homeport.identity import http as identity_http
@@ -82,11 +82,8 @@ class Door:
     def certificate_client(self, certificate: bytes | None, token: str | None = None) -> httpx.AsyncClient:
         """As `client`, by the port that asks for client certificates, with this one (DER) or none."""
 
-        async def by_that_port(scope: Scope, receive: Receive, send: Send) -> None:
-            await self.app({**scope, "state": {PEER: Peer(certificate)}}, receive, send)
-
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        transport = httpx.ASGITransport(app=by_that_port, raise_app_exceptions=False)
+        transport = httpx.ASGITransport(app=self._by_certificate(certificate), raise_app_exceptions=False)
         return httpx.AsyncClient(transport=transport, base_url=BASE_URL, headers=headers)
 
     async def add_user(
@@ -118,10 +115,17 @@ class Door:
     async def admin_token(self) -> str:
         return await self.sign_in("admin", self.password)
 
+    def _by_certificate(self, certificate: bytes | None) -> ASGIApp:
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await self.app({**scope, "state": {PEER: Peer(certificate)}}, receive, send)
+
+        return app
+
     @asynccontextmanager
-    async def listen(self) -> AsyncIterator[str]:
-        """On a free loopback port without TLS, for WebSockets: `127.0.0.1:<port>`."""
-        server = PortalServer(self.app)
+    async def listen(self, certificate: bytes | None = None) -> AsyncIterator[str]:
+        """On a free loopback port without TLS, for WebSockets: `127.0.0.1:<port>`. With a `certificate` (DER) it is the
+        port that asks for them, where everybody has that one."""
+        server = PortalServer(self._by_certificate(certificate) if certificate else self.app)
         listener = await asyncio.get_running_loop().create_server(server.protocol, "127.0.0.1", 0)
         try:
             yield f"127.0.0.1:{listener.sockets[0].getsockname()[1]}"

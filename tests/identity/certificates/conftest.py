@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from fastapi import APIRouter
+from fastapi import APIRouter, WebSocket
 
+from homeport.identity import Identity
 from homeport.identity.access import Verb
 from homeport.identity.guard import CurrentActor, require
 from homeport.storage import Database
@@ -17,17 +19,23 @@ from homeport.testing.client_certificates import der_of
 from homeport.testing.door import Door, open_door
 
 
-def _services() -> APIRouter:
+def services(identity: Identity) -> APIRouter:
     """Routes with the permissions of seed 000's, and what they saw."""
     router = APIRouter()
 
     @router.get("/api/services", dependencies=[require(Verb.SERVICES_READ)])
-    async def list_services(actor: CurrentActor) -> dict[str, Any]:
+    async def listservices(actor: CurrentActor) -> dict[str, Any]:
         return {"kind": actor.kind, "name": actor.name, "id": actor.id, "role": actor.role}
 
     @router.post("/api/services/{name}/restart", dependencies=[require(Verb.SERVICES_WRITE)])
     async def restart(name: str, actor: CurrentActor) -> dict[str, Any]:
         return {"ok": True, "name": name, "by": actor.name}
+
+    @router.websocket("/api/services/{name}/logs", dependencies=[require(Verb.SERVICES_READ)])
+    async def follow(websocket: WebSocket, actor: CurrentActor, name: str) -> None:
+        async with identity.socket(websocket, actor) as socket:
+            await socket.send(name)
+            await asyncio.Event().wait()
 
     return router
 
@@ -35,7 +43,7 @@ def _services() -> APIRouter:
 @pytest.fixture
 async def door(database: Database, tmp_path: Path) -> AsyncIterator[Door]:
     settings = {"certificate_proxies": ("10.9.0.0/16",)}
-    async with open_door(database, tmp_path, lambda _: [_services()], settings=settings) as opened:
+    async with open_door(database, tmp_path, lambda identity: [services(identity)], settings=settings) as opened:
         yield opened
 
 

@@ -13,6 +13,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import event, update
 from sqlalchemy.engine import Engine
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from homeport.identity import Actor, Role
 from homeport.identity.certificates.authority import ClientAuthority
@@ -21,7 +23,7 @@ from homeport.identity.models import ClientCertificate, User
 from homeport.storage import Database
 from homeport.testing.client_certificates import der_of
 from homeport.testing.door import BASE_URL, Door, open_door
-from tests.identity.certificates.conftest import holding, issue, own
+from tests.identity.certificates.conftest import holding, issue, own, services
 
 REQUIRED = {"hint": "Access to this port requires a valid client certificate."}
 
@@ -276,6 +278,38 @@ class TestFaults:
             await db.execute(update(ClientCertificate).where(ClientCertificate.id == made["id"]).values(kind="admin"))
         async with holding(door, made) as client:
             assert (await client.get("/api/services")).status_code == 403
+
+    async def test_f22_sockets_by_a_certificate_are_counted_like_everybodys(  # host F22
+        self, database: Database, tmp_path: Path
+    ) -> None:
+        routers = lambda identity: [services(identity)]  # noqa: E731
+        async with open_door(database, tmp_path, routers, settings={"sockets_per_user": 2}) as door:
+            issued = await door.identity.certificates.agents.issue(
+                _administrator(), "box", capabilities=["services:read"]
+            )
+            der = issued.certificate.public_bytes(Encoding.DER)
+            async with door.listen(der) as address:
+                url = f"ws://{address}/api/services/web/logs"
+                async with connect(url, proxy=None) as first, connect(url, proxy=None) as second:
+                    assert [await first.recv(), await second.recv()] == ["web", "web"]
+                    with pytest.raises(InvalidStatus) as refused:
+                        await connect(url, proxy=None)
+                    assert refused.value.response.status_code == 429
+
+    async def test_f20_rotation_ends_what_the_old_certificate_has_open(  # host F20
+        self, door: Door, admin: httpx.AsyncClient
+    ) -> None:
+        made = await own(admin)
+        async with (
+            door.listen(der_of(made["cert"])) as address,
+            connect(f"ws://{address}/api/services/web/logs", proxy=None) as log,
+        ):
+            assert await log.recv() == "web"
+            assert (await admin.post(f"/api/me/certificates/{made['id']}/rotate")).status_code == 200
+            with pytest.raises(ConnectionClosed) as closed:
+                await log.recv()
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 4401
 
     async def test_f21_every_act_by_a_certificate_is_on_record_with_its_credential(  # host F21
         self, door: Door, admin: httpx.AsyncClient

@@ -196,6 +196,12 @@ class TestFaults:
             at.revoke("parent")
             assert end_of(log)[0] == 4401
 
+    def test_a_person_follows_a_log_by_certificate_too(self, at: CertificatePort) -> None:  # H03
+        with at.portal.api() as api:
+            made = api.post("/api/me/certificates", json={"label": "laptop", "format": "pem"}).json()
+        with at.follow("talker", keep(at.folder, "laptop", made["pem"])) as log:
+            assert json.loads(log.recv(timeout=5))["message"]
+
     def test_the_upgrade_is_refused_as_json_before_it_happens(self, at: CertificatePort) -> None:  # H03 host H7
         assert refusal(at, None) == (403, "mTLS certificate required")
         writer = at.issue("writer", "services:write")
