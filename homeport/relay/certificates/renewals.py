@@ -19,7 +19,7 @@ from homeport.relay.certificates.shelf import Kept, Shelf
 
 log = structlog.get_logger()
 
-LOOK_SECONDS = 60.0
+LOOK_SECONDS = 10.0  # all in memory; an app's own domain should not wait for long
 JITTER = 0.02  # of the lifetime, before two thirds of it
 FIRST_PAUSE = timedelta(minutes=15)
 LONGEST_PAUSE = timedelta(hours=24)
