@@ -11,11 +11,13 @@ import httpx
 import pyotp
 import pytest
 from cryptography import x509
+from starlette.requests import HTTPConnection
 
 from homeport.identity import COOKIE, Role
 from homeport.identity.audit_store import after
 from homeport.identity.problems import InvalidTotpCode, SecondFactorRequired, TooManyCodes
 from homeport.identity.totp import matching_step, tidy
+from homeport.kit.clock import rfc3339
 from homeport.storage import Database
 from homeport.testing.door import BASE_URL, Door, open_door
 
@@ -438,3 +440,31 @@ async def test_somebody_elses_session_is_no_second_factor(database: Database, tm
         async with httpx.AsyncClient(transport=transport, base_url=BASE_URL, headers=headers) as client:
             answer = await client.get("/api/auth/me")
     assert (answer.status_code, answer.json()["error"]) == (401, "2fa_required")
+
+
+# host F20: in the seed, streams go on when the second factor has expired
+async def test_whoever_comes_by_a_certificate_is_let_in_no_longer_than_the_second_factor_counts(
+    database: Database, tmp_path: Path
+) -> None:
+    async with open_door(database, tmp_path, settings={"certificate_proxies": ("192.0.2.9",)}) as door:
+        async with door.client(await door.add_user("ann", Role.ADMIN)) as client:
+            secret, _ = await enabled(door, client)
+            issued = (await client.post("/api/me/certificates", json={"label": "laptop", "format": "pem"})).json()
+        transport = httpx.ASGITransport(app=door.app, client=("192.0.2.9", 4711))
+        async with httpx.AsyncClient(transport=transport, base_url=BASE_URL, headers=shown(issued)) as client:
+            answer = await client.post("/api/settings/2fa/verify", json={"code": code_of(door, secret)})
+            headers = {**shown(issued), "cookie": f"{COOKIE}={client.cookies[COOKIE]}"}
+        scope = {
+            "type": "websocket",
+            "scheme": "wss",
+            "path": "/api/live",
+            "query_string": b"",
+            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+            "client": ("192.0.2.9", 4711),
+            "server": ("localhost", 8443),
+        }
+        door.clock.advance(3600)
+        actor, via = await door.identity.authenticate(HTTPConnection(scope))
+    assert via == "certificate"
+    assert actor.expires_at is not None
+    assert rfc3339(actor.expires_at) == answer.json()["expires_at"]
