@@ -3,6 +3,7 @@ import {
   Button,
   ColorInput,
   Group,
+  Input,
   Paper,
   SegmentedControl,
   Select,
@@ -134,10 +135,7 @@ function Look({ profile }: { profile: Profile }) {
             />
           </Group>
           <Group gap="sm" align="flex-end">
-            <div>
-              <Text size="sm" fw={500} mb={4}>
-                Picture
-              </Text>
+            <Input.Wrapper label="Picture" labelElement="div">
               <SegmentedControl
                 size="sm"
                 aria-label="What your picture shows"
@@ -148,7 +146,7 @@ function Look({ profile }: { profile: Profile }) {
                 value={kind}
                 onChange={setKind}
               />
-            </div>
+            </Input.Wrapper>
             {kind === "emoji" ? (
               <TextInput
                 label="Emoji"

@@ -1,4 +1,16 @@
-import { Alert, Button, Code, Group, Modal, Paper, SegmentedControl, Stack, Text, TextInput } from "@mantine/core";
+import {
+  Alert,
+  Button,
+  Code,
+  Group,
+  Input,
+  Modal,
+  Paper,
+  SegmentedControl,
+  Stack,
+  Text,
+  TextInput,
+} from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconPlus, IconTerminal2 } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
@@ -156,17 +168,20 @@ function Make({ opened, close }: { opened: boolean; close: () => void }) {
               value={name}
               onChange={(event) => setName(event.currentTarget.value)}
             />
-            <div>
-              <Text size="sm" fw={500} mb={4}>
-                Kind
-              </Text>
-              <SegmentedControl aria-label="Kind of key" data={TYPES} value={type} onChange={setType} />
+            <Input.Wrapper label="Kind" labelElement="div">
+              <SegmentedControl
+                style={{ display: "flex" }}
+                aria-label="Kind of key"
+                data={TYPES}
+                value={type}
+                onChange={setType}
+              />
               <Text size="xs" c="dimmed" mt={4}>
                 {type === "rsa"
                   ? "For old servers that know nothing else."
                   : "Short, fast and right nearly everywhere."}
               </Text>
-            </div>
+            </Input.Wrapper>
             <Group justify="flex-end">
               <Button variant="default" onClick={done}>
                 Cancel

@@ -79,8 +79,14 @@ export function TwoFactorSetup({ done, cancel, cancelWord = "Cancel" }: TwoFacto
             inputMode="numeric"
             autoComplete="one-time-code"
             maxLength={6}
-            w={220}
-            styles={{ input: { fontFamily: "var(--mantine-font-family-monospace)", letterSpacing: "0.25em" } }}
+            description="From then on it is asked for, and your other sessions end"
+            styles={{
+              input: {
+                maxWidth: 220,
+                fontFamily: "var(--mantine-font-family-monospace)",
+                letterSpacing: "0.25em",
+              },
+            }}
             value={code}
             error={enable.error?.message}
             onChange={(event) => typed(event.currentTarget.value)}

@@ -1,14 +1,4 @@
-import {
-  ActionIcon,
-  Avatar,
-  Badge,
-  Kbd,
-  Menu,
-  Text,
-  Tooltip,
-  UnstyledButton,
-  useMantineColorScheme,
-} from "@mantine/core";
+import { ActionIcon, Badge, Kbd, Menu, Text, Tooltip, UnstyledButton, useMantineColorScheme } from "@mantine/core";
 import { useHotkeys } from "@mantine/hooks";
 import {
   IconAdjustments,
@@ -29,6 +19,7 @@ import {
 import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet } from "@tanstack/react-router";
 import { lazy, Suspense } from "react";
+import { Face } from "../account/Face";
 import { placesFor } from "../admin/places";
 import { meQuery, portalQuery, servicesQuery } from "../api/queries";
 import { useLiveState } from "../live/LiveProvider";
@@ -179,12 +170,12 @@ function Me() {
   const { data: me } = useQuery(meQuery);
   const readOnly = !useCan()("services.write");
   const signOut = useSignOut();
-  const name = me?.name || me?.username || "";
+  const name = me?.nickname || me?.name || me?.username || "";
   return (
     <Menu position="bottom-end" width={210}>
       <Menu.Target>
         <ActionIcon size="lg" radius="xl" aria-label="Your account">
-          <Avatar size={28} name={name} color="harbor" variant="light" />
+          <Face look={me?.avatar} name={name} />
         </ActionIcon>
       </Menu.Target>
       <Menu.Dropdown>

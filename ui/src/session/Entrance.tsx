@@ -2,6 +2,7 @@ import { Alert, Center, Paper, Stack, Text, Title } from "@mantine/core";
 import { useDocumentTitle } from "@mantine/hooks";
 import type { FormEvent, ReactNode } from "react";
 import { Mark } from "../frame/Mark";
+import { lasted } from "../parts/time";
 import { useNow } from "../parts/When";
 import { type Refusal, refusalOf } from "./refusal";
 
@@ -48,13 +49,18 @@ export function Refused({ error, at }: { error: Error; at: number }) {
   );
 }
 
+const waitWords = (seconds: number) => {
+  if (seconds >= 120) return lasted(seconds * 1000);
+  return seconds === 1 ? "1 second" : `${seconds} seconds`;
+};
+
 function Wait({ refusal, until }: { refusal: Refusal; until: number }) {
   const left = Math.ceil((until - useNow()) / 1000);
   if (left <= 0) return <Text size="sm">You can try again now.</Text>;
   return (
     <Text size="sm">
       {refusal.message.replace(/[,.]? *(Try again|retry) in.*$/i, ".")} Try again in{" "}
-      <b className="num">{left === 1 ? "1 second" : `${left} seconds`}</b>.
+      <b className="num">{waitWords(left)}</b>.
     </Text>
   );
 }

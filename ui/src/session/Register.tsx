@@ -44,7 +44,7 @@ export default function Register() {
   if (config.data?.registration && !config.data.registration.enabled)
     return (
       <Entrance title="Nobody can register here" label="Register" onSubmit={(event) => event.preventDefault()}>
-        <Text size="sm">Whoever runs this portal has closed registration. Ask them to make an account for you.</Text>
+        <Text size="sm">Registration is closed. Ask whoever runs this portal to make an account for you.</Text>
         <Button component="a" href="/" variant="default">
           Go to the sign-in
         </Button>

@@ -23,7 +23,11 @@ export function Session({ children }: { children: ReactNode }) {
   const problem = me.error as ApiError | null;
   // A session that has just ended leaves what was known of its person behind, and an error.
   if (problem?.status === 401)
-    return <Suspense fallback={waiting}>{location.pathname === "/register" ? <Register /> : <SignIn />}</Suspense>;
+    return (
+      <Suspense fallback={waiting}>
+        {location.pathname === "/register" ? <Register /> : <SignIn ended={me.data !== undefined} />}
+      </Suspense>
+    );
   if (me.data) return <LiveProvider>{children}</LiveProvider>;
   if (me.isPending) return waiting;
   const settingUp = problem?.status === 503;

@@ -1,23 +1,27 @@
-import { Anchor, Button, Checkbox, Divider, PasswordInput, Stack, Text, TextInput } from "@mantine/core";
+import { Alert, Anchor, Button, Checkbox, Divider, PasswordInput, Stack, Text, TextInput } from "@mantine/core";
 import { IconFingerprint, IconLogin2 } from "@tabler/icons-react";
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useEffect, useState } from "react";
 import { withQuery } from "../api/client";
 import { entrance, entranceQuery } from "./calls";
 import { Entrance, Refused } from "./Entrance";
 import { useEnter } from "./enter";
-import { asksForSecondFactor, safeNext } from "./refusal";
+import { asksForSecondFactor, providerProblem, safeNext } from "./refusal";
 import { SecondStep } from "./SecondStep";
 import { askForPasskey, knowsPasskeys } from "./webauthn";
 
 /** Shown in place of the page that was asked for, so that the page is there when the sign-in is done. */
-export default function SignIn() {
+export default function SignIn({ ended }: { ended?: boolean }) {
   const enter = useEnter();
   const config = useQuery(entranceQuery).data;
   const [username, setUsername] = useState("");
   const [password, setPassword] = useState("");
   const [remember, setRemember] = useState(false);
   const [methods, setMethods] = useState<string[] | null>(null);
+  const [elsewhere] = useState(() => providerProblem(location.search));
+  useEffect(() => {
+    if (elsewhere) history.replaceState(null, "", location.pathname);
+  }, [elsewhere]);
   const signIn = useMutation({
     mutationFn: () => entrance.signIn({ username: username.trim(), password, remember }),
     onSuccess: enter,
@@ -49,7 +53,7 @@ export default function SignIn() {
     signIn.mutate();
   };
   const refused = signIn.error ?? byPasskey.error;
-  const oidc = config?.oidc?.enabled ? config.oidc : null;
+  const oidc = config?.oidc?.enabled && config.oidc.login_url ? config.oidc : null;
   const next = safeNext(location.pathname + location.search);
   const passkeys = config?.passkeys && knowsPasskeys();
   return (
@@ -61,7 +65,7 @@ export default function SignIn() {
         <>
           {config?.registration?.enabled && (
             <Text size="sm">
-              Somebody gave you an invite code? <Anchor href="/register">Create an account</Anchor>
+              Have an invite code? <Anchor href="/register">Create an account</Anchor>
             </Text>
           )}
           <Text size="xs" c="dimmed">
@@ -70,6 +74,11 @@ export default function SignIn() {
         </>
       }
     >
+      {!refused && (elsewhere || ended) && (
+        <Alert color={elsewhere ? "red" : "yellow"} p="xs" role="alert">
+          {elsewhere ?? "Your session has ended. Sign in again to go on where you were."}
+        </Alert>
+      )}
       {refused && <Refused error={refused} at={Math.max(signIn.submittedAt, byPasskey.submittedAt)} />}
       <TextInput
         label="Name or email"
@@ -119,7 +128,7 @@ export default function SignIn() {
               fullWidth
               leftSection={<IconLogin2 size={17} />}
               component="a"
-              href={withQuery(oidc.login_url, { next })}
+              href={withQuery(oidc.login_url ?? "", { next })}
             >
               Sign in with {oidc.name}
             </Button>

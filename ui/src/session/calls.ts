@@ -6,7 +6,7 @@ import type { RequestJson } from "./webauthn";
 /** What everybody may know of how to come in. A portal that has no such page offers the password alone. */
 export interface EntranceConfig {
   auth_enabled?: boolean;
-  oidc?: { enabled: boolean; name: string; login_url: string };
+  oidc?: { enabled: boolean; name: string | null; login_url: string | null };
   registration?: { enabled: boolean };
   passkeys?: boolean;
 }

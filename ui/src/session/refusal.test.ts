@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { ApiError } from "../api/client";
-import { asksForSecondFactor, inviteCode, refusalOf, safeNext } from "./refusal";
+import { asksForSecondFactor, inviteCode, providerProblem, refusalOf, safeNext } from "./refusal";
 
 test("too many attempts say until when", () => {
   const error = new ApiError(429, "too_many_attempts", "Too many failed sign-ins.", { details: { retry_after: 30 } });
@@ -27,6 +27,12 @@ test("the way back never leads to another site, nor back to the door", () => {
   expect(
     ["/services/blog?x=1", "//evil.example", "https://evil.example", "/\\evil", null, "/register?code=X"].map(safeNext),
   ).toEqual(["/services/blog?x=1", "/", "/", "/", "/", "/"]);
+});
+
+test("what the provider refused is told in words, also what is new", () => {
+  expect(providerProblem("?sign_in_problem=role_missing")).toContain("no role for this portal");
+  expect(providerProblem("?sign_in_problem=x_y")).toContain("(x_y)");
+  expect(providerProblem("?page=2")).toBeNull();
 });
 
 test("an invite code is upper case and without spaces", () => {

@@ -34,5 +34,20 @@ export function safeNext(next: string | null | undefined): string {
   return /^\/(register|sign-in)\b/.test(next) ? "/" : next;
 }
 
+const PROVIDER_SAID: Record<string, string> = {
+  provider_unavailable: "The sign-in provider does not answer as it should. Try again, or use your password.",
+  sign_in_refused: "The sign-in was cancelled, took too long, or was refused by the provider. Try again.",
+  token_refused: "What the provider said about you could not be trusted. Tell whoever runs this portal.",
+  accounts_closed: "There is no account for you here, and none is made by signing in. Ask whoever runs this portal.",
+  role_missing: "Your account there has no role for this portal. Ask whoever manages it.",
+  account_banned: "This account is banned. Ask whoever runs this portal.",
+};
+
+/** Why signing in at the provider came to nothing, from the address that the portal sent the browser back to. */
+export function providerProblem(search: string): string | null {
+  const code = new URLSearchParams(search).get("sign_in_problem");
+  return code === null ? null : (PROVIDER_SAID[code] ?? `Signing in at the provider failed (${code}).`);
+}
+
 /** An invite code as it is written: upper case, without what a mail program put around it. */
 export const inviteCode = (typed: string) => typed.replace(/\s+/g, "").toUpperCase();

@@ -1,5 +1,5 @@
 import { ActionIcon, Button, Group, Paper, Text, Title, Tooltip } from "@mantine/core";
-import { IconCheck, IconX } from "@tabler/icons-react";
+import { IconCheck, IconMinus, IconX } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { profileQuery } from "../account/calls";
@@ -9,7 +9,7 @@ import type { Profile } from "../account/types";
 import classes from "./FirstRun.module.css";
 import { InviteStep } from "./InviteStep";
 import { NamesStep } from "./NamesStep";
-import { after, keepProgress, type Progress, readProgress, STEPS, type StepName, stepOf } from "./progress";
+import { after, keepProgress, type Progress, readProgress, STEPS, type StepName, stepOf, wasDone } from "./progress";
 
 const TITLES: Record<StepName, string> = {
   password: "Choose your own password",
@@ -48,7 +48,7 @@ function Panel({ profile }: { profile: Profile }) {
             data-state={index < at ? "past" : index === at ? "now" : "next"}
             aria-current={index === at && "step"}
           >
-            <span className={classes.dot}>{index < at ? <IconCheck size={13} stroke={2.6} /> : index + 1}</span>
+            <Dot state={index < at ? (wasDone(profile, one) ? "done" : "skipped") : "open"} number={index + 1} />
             <span className={classes.word}>{TITLES[one]}</span>
           </li>
         ))}
@@ -95,6 +95,16 @@ function Panel({ profile }: { profile: Profile }) {
         )}
       </div>
     </Paper>
+  );
+}
+
+function Dot({ state, number }: { state: "done" | "skipped" | "open"; number: number }) {
+  return (
+    <span className={classes.dot} data-state={state}>
+      {state === "done" && <IconCheck size={13} stroke={2.6} aria-label="Done" />}
+      {state === "skipped" && <IconMinus size={13} stroke={2.6} aria-label="Skipped" />}
+      {state === "open" && number}
+    </span>
   );
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { after, type Facts, keepProgress, readProgress, stepOf } from "./progress";
+import { after, type Facts, keepProgress, readProgress, stepOf, wasDone } from "./progress";
 
 const printed: Facts = {
   role: "superadmin",
@@ -26,6 +26,15 @@ test("a password that was chosen elsewhere is not asked for again, nor is anythi
 
 test("what the server knows to be done is passed over", () => {
   expect(stepOf({ ...chosen, passkeys: 1 }, { past: ["password"], left: false })).toBe("names");
+});
+
+test("what was skipped is not said to be done", () => {
+  expect([wasDone(printed, "password"), wasDone(chosen, "password"), wasDone(chosen, "factor")]).toEqual([
+    false,
+    true,
+    false,
+  ]);
+  expect(wasDone(chosen, "invite")).toBe(true);
 });
 
 test("it does not come again once it was left or has ended", () => {

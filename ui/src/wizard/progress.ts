@@ -41,12 +41,15 @@ export const keepProgress = (storage: Pick<Storage, "setItem">, user: string, pr
  */
 export function stepOf(facts: Facts, progress: Progress | null): StepName | null {
   if (facts.role !== "superadmin" || progress?.left) return null;
-  const chosen = !facts.has_password || !!facts.password_changed_at;
-  if (chosen && progress === null) return null;
-  const done = new Set<StepName>(progress?.past);
-  if (chosen) done.add("password");
-  if (facts.totp_enabled || facts.passkeys > 0) done.add("factor");
-  return STEPS.find((step) => !done.has(step)) ?? null;
+  if (progress === null) return wasDone(facts, "password") ? null : "password";
+  const known = STEPS.slice(0, 2).filter((step) => wasDone(facts, step));
+  return STEPS.find((step) => !known.includes(step) && !progress.past.includes(step)) ?? null;
+}
+
+/** Whether a step that is past was really done; what nobody knows of counts as done. */
+export function wasDone(facts: Facts, step: StepName): boolean {
+  if (step === "password") return !facts.has_password || !!facts.password_changed_at;
+  return step !== "factor" || facts.totp_enabled || facts.passkeys > 0;
 }
 
 /** The progress after a step was done or left out. */
