@@ -42,7 +42,7 @@ class Kept:
 class Shelf:
     """Owns `directory`: `<domain>.pem` and `<domain>.json`, both 0600; `*` is written `_wildcard`.
 
-    Of two that cover a name the one installed last serves; an exact name wins over a wildcard.
+    Of those that cover a name and have not run out, the one installed last serves; exact names win over wildcards.
     """
 
     def __init__(self, directory: Path, clock: Clock, secrets: ProviderSecrets) -> None:
@@ -50,7 +50,7 @@ class Shelf:
         self._clock = clock
         self._secrets = secrets
         self._kept: dict[str, Kept] = {}
-        self._by_name: dict[str, Kept] = {}
+        self._by_name: dict[str, list[Kept]] = {}  # installed last comes first
         self._lock = asyncio.Lock()
 
     async def open(self) -> None:
@@ -70,9 +70,9 @@ class Shelf:
         name = name.lower().removesuffix(".")
         now = self._clock.now()
         for each in (name, f"*.{name.partition('.')[2]}"):
-            kept = self._by_name.get(each)
-            if kept is not None and kept.not_after > now:
-                return kept
+            for kept in self._by_name.get(each, ()):
+                if kept.not_after > now:
+                    return kept
         return None
 
     def list(self) -> list[Kept]:
@@ -122,9 +122,10 @@ class Shelf:
         read_pair(pem, pem, self._clock.now())
 
     def _take(self, kept: dict[str, Kept]) -> None:
-        by_name: dict[str, Kept] = {}
-        for each in sorted(kept.values(), key=lambda one: one.origin.installed_at):
-            by_name.update(dict.fromkeys(each.origin.serves, each))
+        by_name: dict[str, list[Kept]] = {}
+        for each in sorted(kept.values(), key=lambda one: one.origin.installed_at, reverse=True):
+            for name in each.origin.serves:
+                by_name.setdefault(name, []).append(each)
         self._kept, self._by_name = kept, by_name
 
     def _path(self, domain: str) -> Path:

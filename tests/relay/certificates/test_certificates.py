@@ -100,6 +100,16 @@ async def test_one_that_has_run_out_gives_way_to_the_own_authority(bench: Bench)
     assert "Homeport" in issuer_of(bench.certificates, "portal.test")
 
 
+async def test_one_that_has_run_out_gives_way_to_an_older_one_that_has_not(bench: Bench) -> None:
+    await upload(bench, "portal.test")
+    pem = bench.signer.sign(["short.test", "portal.test"], begins=bench.clock.now() - DAY, lasts=2 * DAY)
+    bench.clock.advance(1)
+    await bench.certificates.upload(pem.cert, pem.key)
+    assert "short" in shown(bench.certificates, "portal.test").subject.rfc4514_string()
+    bench.clock.advance(2 * 86400)
+    assert "portal" in shown(bench.certificates, "portal.test").subject.rfc4514_string()
+
+
 async def test_removing_one_goes_back_to_the_own_authority(bench: Bench) -> None:
     await upload(bench, "portal.test")
     await bench.certificates.remove("portal.test")

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Protocol
 
 import structlog
@@ -25,11 +26,12 @@ from homeport.relay.certificates.acme.http_answers import HttpAnswers
 from homeport.relay.certificates.acme.jws import AccountKey
 from homeport.relay.certificates.acme.transport import Transport
 from homeport.relay.certificates.origin import Wish
-from homeport.relay.certificates.pairs import Pair, key_pem, read_pair
+from homeport.relay.certificates.pairs import Pair, covers, key_pem, read_pair
 from homeport.relay.certificates.problems import AcmeFailed
 
 log = structlog.get_logger()
 
+SKEW = timedelta(minutes=5)  # a directory's clock may be ahead of ours
 DECISION_SECONDS = 90.0  # from the answers' standing to the certificate
 
 
@@ -80,7 +82,10 @@ class AcmeIssuer:
         )
         deadline = self._clock.monotonic() + DECISION_SECONDS
         chain = await client.finalize(url, order, request.public_bytes(serialization.Encoding.DER), deadline)
-        return read_pair(chain, key_pem(key), self._clock.now())
+        pair = read_pair(chain, key_pem(key), self._clock.now() + SKEW)
+        if missing := [name for name in wish.names if not covers(pair.names, name)]:
+            raise AcmeFailed(f"The directory's certificate leaves out {missing[0]}.")
+        return pair
 
     def _answers(self, wish: Wish, tell: Tell, go_on: asyncio.Event) -> Answers:
         if wish.challenge == "dns-01":
