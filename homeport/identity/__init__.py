@@ -283,13 +283,13 @@ class Identity:
         self.ended(await self.api_keys.delete(ref, actor.id), actor.id)
 
     async def bind_to_customer(self, actor: Actor, customer_id: str, login: str) -> None:
-        """The user sees that customer's things only, at once. Raises CustomerNotFound, UserNotFound, Conflict."""
+        """The user sees that customer's things only, at once. Raises what Customers.bind raises."""
         user, credentials = await self.customers.bind(actor, customer_id, login)
         self._moved(user, credentials)
 
-    async def unbind_from_customer(self, customer_id: str, login: str) -> None:
-        """The user is one of the portal's own people again. Raises CustomerNotFound, UserNotFound."""
-        user, credentials = await self.customers.unbind(customer_id, login)
+    async def unbind_from_customer(self, actor: Actor, customer_id: str, login: str) -> None:
+        """The user is one of the portal's own people again. Raises what Customers.unbind raises."""
+        user, credentials = await self.customers.unbind(actor, customer_id, login)
         self._moved(user, credentials)
 
     async def user_of(self, actor: Actor) -> User:

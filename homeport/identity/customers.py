@@ -9,12 +9,13 @@ from typing import Any, Protocol
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from homeport.identity import store
+from homeport.identity import accounts_store, store
 from homeport.identity.access import Actor
 from homeport.identity.models import Customer, Plan, User
 from homeport.identity.plans import find_plan, limits_of
 from homeport.identity.problems import CustomerInUse, CustomerNotFound, PlanNotFound, UserNotFound
 from homeport.identity.schemas import NewCustomer, PatchCustomer
+from homeport.identity.users import check_management
 from homeport.kit.bus import Bus
 from homeport.kit.changes import Change
 from homeport.kit.clock import Clock, rfc3339
@@ -142,9 +143,13 @@ class Customers:
         return {"data": [_user_body(user) for user in users], "total": len(users)}
 
     async def bind(self, actor: Actor, customer_id: str, login: str) -> tuple[User, list[str]]:
-        """Make a user one of the customer's, and the credentials that stood for more. Raises UserNotFound, Conflict."""
+        """Make a user one of the customer's, and the credentials that stood for more.
+
+        Raises UserNotFound, RoleTooHigh, LastSuperadmin, Conflict.
+        """
         async with self._database.write() as db:
             await self._find(db, customer_id, hold=True)
+            superadmins = await accounts_store.hold_superadmins(db)
             user = await store.find_user_by_login(db, login.strip().lower())
             if user is None:
                 raise UserNotFound(f"There is no user {login[:80]!r}.")
@@ -152,16 +157,18 @@ class Customers:
                 raise Conflict("You cannot give yourself to a customer: you would lose sight of everything else.")
             if user.customer_id not in (None, customer_id):
                 raise Conflict(f"{user.username} belongs to another customer: take them out there first.")
+            check_management(actor, user, superadmins)
             return user, await self._move(db, user, customer_id)
 
-    async def unbind(self, customer_id: str, login: str) -> tuple[User, list[str]]:
-        """The user becomes one of the portal's own people. Raises CustomerNotFound, UserNotFound."""
+    async def unbind(self, actor: Actor, customer_id: str, login: str) -> tuple[User, list[str]]:
+        """The user becomes one of the portal's own people. Raises CustomerNotFound, UserNotFound, RoleTooHigh."""
         async with self._database.write() as db:
             await self._find(db, customer_id)
             users = await store.users_of_customer(db, customer_id)
             user = next((one for one in users if login in (one.id, one.username)), None)
             if user is None:
                 raise UserNotFound(f"The customer has no user {login[:80]!r}.")
+            check_management(actor, user)
             return user, await self._move(db, user, None)
 
     async def _move(self, db: AsyncSession, user: User, customer_id: str | None) -> list[str]:

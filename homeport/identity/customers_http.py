@@ -81,9 +81,9 @@ def _customers(identity: Identity) -> APIRouter:
         return await customers.users(actor, customer_id)
 
     @router.delete("/{customer_id}/users/{user}", status_code=204, dependencies=[WRITE])
-    async def remove_customer_user(customer_id: str, user: str) -> None:
+    async def remove_customer_user(actor: CurrentActor, customer_id: str, user: str) -> None:
         """Take an account (id or name) out of the customer: it sees the whole portal then."""
-        await identity.unbind_from_customer(customer_id, user)
+        await identity.unbind_from_customer(actor, customer_id, user)
 
     return router
 

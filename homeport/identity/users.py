@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import structlog
 from sqlalchemy.exc import IntegrityError
@@ -177,12 +177,7 @@ class Users:
         user = await sql.find_user(db, ref, hold=True)
         if user is None:
             raise UserNotFound(f"There is no user {ref[:80]!r}.")
-        if user.id != actor.id and Role(user.role) not in assignable(actor):
-            raise RoleTooHigh(f"{user.username} is {user.role} and you are {actor.role}: that is not yours to change.")
-        if superadmins == {user.id}:
-            raise LastSuperadmin(user.username)
-        if user.id == actor.id:
-            raise Conflict("This is your own account: somebody else has to do that.")
+        check_management(actor, user, superadmins)
         return user
 
     async def _take_credentials(self, db: AsyncSession, user: User) -> Sequence[str]:
@@ -193,6 +188,19 @@ class Users:
         for credential_id in credentials:
             self._ended(credential_id, user.id)
         self._changed(user.id)
+
+
+def check_management(actor: Actor, user: User, superadmins: Collection[str] = ()) -> None:
+    """Whether the actor may manage somebody, who may not be the last of `superadmins` (ids, locked).
+
+    Raises RoleTooHigh, LastSuperadmin, Conflict for oneself.
+    """
+    if user.id != actor.id and Role(user.role) not in assignable(actor):
+        raise RoleTooHigh(f"{user.username} is {user.role} and you are {actor.role}: that is not yours to change.")
+    if set(superadmins) == {user.id}:
+        raise LastSuperadmin(user.username)
+    if user.id == actor.id:
+        raise Conflict("This is your own account: somebody else has to do that.")
 
 
 def check_gift(actor: Actor, role: Role, given: tuple[str, ...] | None) -> None:

@@ -240,3 +240,29 @@ async def test_people_have_two_ids_and_paths_take_both(door: Door) -> None:
         row = next(row for row in (await client.get("/api/users")).json()["users"] if row["username"] == "ann")
         for ref in (row["id"], row["user_id"]):
             assert (await client.post(f"/api/users/{ref}/unban")).json()["username"] == "ann"
+
+
+async def test_nobody_is_given_to_a_customer_by_who_does_not_outrank_them(door: Door) -> None:  # portal E2.12
+    async with door.client(await door.admin_token()) as client:
+        plan = (await client.get("/api/plans")).json()["data"][0]["id"]
+        body = {"name": "Acme", "email": "it@acme.example", "plan_id": plan}
+        customer = (await client.post("/api/customers", json=body)).json()["id"]
+    await door.add_user("peer", Role.ADMIN)
+    await door.add_user("ann", Role.USER)
+    async with door.client(await door.add_user("boss", Role.ADMIN)) as client:
+        for name in ("admin", "peer"):
+            answer = await client.put(f"/api/customers/{customer}/users/{name}")
+            assert (answer.status_code, answer.json()["code"]) == (403, "role_too_high")
+        assert (await client.put(f"/api/customers/{customer}/users/ann")).status_code == 200
+        assert (await client.delete(f"/api/customers/{customer}/users/ann")).status_code == 204
+
+
+async def test_the_last_superadmin_is_given_to_no_customer(door: Door) -> None:
+    second = await door.add_user("second", Role.SUPERADMIN)
+    async with door.client(second) as client:
+        plan = (await client.get("/api/plans")).json()["data"][0]["id"]
+        body = {"name": "Acme", "email": "it@acme.example", "plan_id": plan}
+        customer = (await client.post("/api/customers", json=body)).json()["id"]
+        assert (await client.put(f"/api/customers/{customer}/users/admin")).status_code == 200
+        assert (await client.put(f"/api/customers/{customer}/users/second")).status_code == 409
+        assert (await client.post("/api/users/2/ban")).json()["code"] == "last_superadmin"
