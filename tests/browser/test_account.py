@@ -61,6 +61,18 @@ def section(page: Page, title: str) -> Any:
     return page.get_by_role("region", name=title, exact=True)
 
 
+def test_the_first_steps_are_left_with_one_click(visit: Visit, keep: Keep) -> None:
+    phone = visit("/", color_scheme="dark", **PHONE)
+    expect(section(phone, "First steps")).to_be_visible()
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    keep(phone, "phone-dark-first-run")
+    phone.get_by_role("button", name="Leave these steps").click()
+    expect(section(phone, "First steps")).to_be_hidden()
+    phone.reload()
+    expect(phone.get_by_role("button", name="Deploy Python app")).to_be_visible()
+    expect(section(phone, "First steps")).to_be_hidden()
+
+
 def test_the_first_sign_in_leads_to_a_password_of_ones_own(admin: Page, portal: PortalProcess, keep: Keep) -> None:
     sign_in(admin, "admin", portal.password or "")
     steps = section(admin, "First steps")
