@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ import typer
 
 from homeport.cli.options import DataDir, Json
 
+SYSTEM_DATA_DIR = Path("/var/lib/homeport")  # of a service
 Bind = Annotated[
     str | None, typer.Option("--bind", help="Address to listen on; 0.0.0.0 serves the network.", show_default=False)
 ]
@@ -30,34 +32,56 @@ def up(
     port: Port = None,
     domain: Domain = None,
     log_level: LogLevel = None,
+    open_: Annotated[
+        bool, typer.Option("--open", help="No sign-in: everybody on this machine is an administrator.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Serve the portal here until Ctrl-C; the first start sets everything up."""
     _start_lightly()
     from homeport.cli.serve import serve
 
-    settings, _ = _settings(data_dir=data_dir, bind=bind, port=port, domain=domain, log_level=log_level)
+    settings, _ = _settings(
+        data_dir=data_dir, bind=bind, port=port, domain=domain, log_level=log_level, open=open_ or None
+    )
     serve(settings, as_json=json)
 
 
 def init(
     data_dir: DataDir = None,
+    bind: Bind = None,
+    port: Port = None,
     domain: Domain = None,
     systemd: Annotated[
-        bool, typer.Option("--systemd", help="Only print what a portal that is not root needs to manage its units.")
+        bool,
+        typer.Option(
+            "--systemd", help="As root: make it a service of this machine, with a user of its own, and start it."
+        ),
     ] = False,
-    user: Annotated[str | None, typer.Option("--user", help="With --systemd: whom the portal runs as.")] = None,
-    install: Annotated[bool, typer.Option("--install", help="With --systemd: install it; as root.")] = False,
+    user: Annotated[
+        str | None, typer.Option("--user", help="With --systemd: whom it runs as.", show_default="homeport")
+    ] = None,
+    print_only: Annotated[
+        bool, typer.Option("--print", help="With --systemd: only show the unit, and the sudo rule for other units.")
+    ] = False,
+    start: Annotated[
+        bool, typer.Option("--start/--no-start", help="With --systemd: enable and start it, or only install it.")
+    ] = True,
     json: Json = False,
 ) -> None:
     """Set everything up without serving: data directory, keys, CA, database, administrator."""
-    settings, _ = _settings(data_dir=data_dir, domain=domain)
+    given: dict[str, Any] = {"bind": bind, "port": port, "domain": domain}
     if systemd:
-        from homeport.cli.units import privileges
+        from homeport.cli.systemd import install, service_of, show
 
-        return privileges(settings, user, install=install, as_json=json)
+        # what stands in this shell's environment is not there when systemd starts it
+        settings, _ = _settings({}, data_dir=data_dir or (SYSTEM_DATA_DIR if print_only else None), **given)
+        words = [word for name, value in given.items() if value is not None for word in (f"--{name}", str(value))]
+        service = service_of(settings, user, tuple(words))
+        return show(service, as_json=json) if print_only else install(service, start=start, as_json=json)
     from homeport.cli.serve import prepare
 
+    settings, _ = _settings(data_dir=data_dir, **given)
     return prepare(settings, as_json=json)
 
 
@@ -121,13 +145,13 @@ def _start_lightly() -> None:
     del sys.modules["rich"]
 
 
-def _settings(**overrides: Any) -> Any:
-    """Settings and their rows. Raises UsageWrong for values that do not fit."""
+def _settings(env: Mapping[str, str] | None = None, **overrides: Any) -> Any:
+    """Settings and their rows; `env` in place of the process's. Raises UsageWrong for values that do not fit."""
     from homeport.cli.problems import UsageWrong
     from homeport.settings import SettingsInvalid, load
 
     try:
-        return load({name: value for name, value in overrides.items() if value is not None})
+        return load({name: value for name, value in overrides.items() if value is not None}, env)
     except SettingsInvalid as invalid:
         raise UsageWrong(str(invalid)) from invalid
 

@@ -22,6 +22,7 @@ from homeport.cli.local import LocalAccess, read_local, write_local
 from homeport.cli.output import print_json_line
 from homeport.identity.audit import MACHINE, Act, Verdict
 from homeport.kit.lockfile import AlreadyLocked, Lockfile
+from homeport.kit.notify import tell_systemd
 from homeport.kit.problems import Conflict, NotFound
 from homeport.portal import Portal, Serving, unopened
 from homeport.settings import Settings
@@ -31,6 +32,11 @@ T = TypeVar("T")
 # Objects made and not yet gone before the collector looks for cycles. At Python's 700, each line that a thousand
 # WebSockets wait for counts as a thousand objects that last, and every few lines all of them are searched: 0.2 s.
 GC_THRESHOLD = 20_000
+
+OPEN = (
+    "  OPEN           Nobody signs in: every person and program on this machine is an administrator.\n"
+    "                 For development only. Start it without --open to close it.\n"
+)
 
 log = structlog.get_logger()
 
@@ -143,11 +149,13 @@ async def _serve(settings: Settings, lock: Lockfile, *, as_json: bool) -> None:
         else:
             sys.stdout.write(banner(settings, serving))
             sys.stdout.flush()
+        tell_systemd("READY=1")
         gc.collect()
         gc.freeze()  # what is here now stays to the end: later collections need not look at it
         gc.set_threshold(GC_THRESHOLD, *gc.get_threshold()[1:])
         gc.enable()
         await stop.wait()
+        tell_systemd("STOPPING=1")
         sys.stderr.write("Stopping; what runs goes on running.\n")
         for number in (signal.SIGINT, signal.SIGTERM):  # a second one ends a stop that takes too long
             loop.remove_signal_handler(number)
@@ -193,6 +201,7 @@ def banner(settings: Settings, serving: Serving) -> str:
     command = str(program) if program.name == "homeport" else f"{sys.executable} -m homeport"
     return (
         f"\nHomeport serves at {serving.base_url}\n"
+        f"{OPEN if settings.open else ''}"
         f"{_password_lines(serving.first_password) if serving.first_password else ''}"
         f"  data           {settings.data_dir}\n"
         f"  first deploy   {command} deploy examples/hello\n\n"
@@ -218,4 +227,5 @@ def _described(settings: Settings, serving: Serving) -> dict[str, Any]:
         "username": "admin",
         "password": serving.first_password,
         "already_running": False,
+        "open": settings.open,
     }
