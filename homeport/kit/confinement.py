@@ -74,8 +74,7 @@ def confine(wanted: Confinement) -> None:
             _syscall(_RESTRICT_SELF, rules, 0)
         finally:
             os.close(rules)
-    if os.geteuid() == 0:
-        _drop_capabilities()
+    _drop_capabilities()  # a portal that is not root may still have been given some, for ports below 1024
 
 
 def _allow_outside(folder: str, hidden: set[str], rules: int, handled: int) -> None:
@@ -114,7 +113,7 @@ def _allow(rules: int, path: str, access: int) -> None:
 
 
 def _drop_capabilities() -> None:
-    """Root without them is an ordinary user that owns root's files."""
+    """Root without them is an ordinary user that owns root's files; who has none loses none."""
     for capability in range(_LAST_CAPABILITY + 1):
         try:
             _call("prctl", _PR_CAPBSET_DROP, capability, 0, 0, 0)

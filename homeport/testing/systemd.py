@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,6 +30,10 @@ mount --bind "$R" "$R"
 mount --bind /usr "$R/usr"; mount -o remount,bind,ro "$R/usr"
 mount -t proc proc "$R/proc"; mount -t sysfs -o ro sysfs "$R/sys" || true
 mount -t tmpfs -o mode=755 tmpfs "$R/run"; mount -t tmpfs tmpfs "$R/tmp"; mount -t tmpfs -o mode=755 tmpfs "$R/dev"
+while IFS=: read -r from to; do
+    [ -n "$from" ] || continue
+    mkdir -p "$R$to"; mount --bind "$from" "$R$to"; mount -o remount,bind,ro "$R$to"
+done <<<"$FOLDERS"
 for d in null zero full random urandom tty; do touch "$R/dev/$d"; mount --bind "/dev/$d" "$R/dev/$d"; done
 mkdir "$R/dev/pts" "$R/dev/shm"; mount -t devpts -o newinstance,ptmxmode=0666 devpts "$R/dev/pts"
 ln -s pts/ptmx "$R/dev/ptmx"; mount -t tmpfs tmpfs "$R/dev/shm"
@@ -55,11 +60,13 @@ def systemd_can_run() -> bool:
 class SystemdHost:
     """Lives in `folder`, in the time zone `zone`; leaving the context ends it and every process in it.
 
-    `tools` is what to put in front of `systemctl` and `journalctl`.
+    `tools` is what to put in front of `systemctl` and `journalctl`. `folders` maps paths of this machine to where they
+    are to be read there.
     """
 
-    def __init__(self, folder: Path, *, zone: str = "Etc/UTC") -> None:
+    def __init__(self, folder: Path, *, zone: str = "Etc/UTC", folders: Mapping[Path, str] | None = None) -> None:
         self.root = folder / "root"
+        self._folders = dict(folders or {})
         self._zone = zone
         self._log = folder / "systemd.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -175,7 +182,11 @@ class SystemdHost:
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [*argv, "bash", "-c", _BOOT],
-                env={**_ENVIRONMENT, "R": str(self.root)},
+                env={
+                    **_ENVIRONMENT,
+                    "R": str(self.root),
+                    "FOLDERS": "\n".join(f"{path}:{place}" for path, place in self._folders.items()),
+                },
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

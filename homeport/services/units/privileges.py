@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from homeport.services.units.units import ACTIONS
 
 _SEPARATOR = ", \\\n    "
-JOURNAL_GROUP = "systemd-journal"  # its members may read every journal (systemd-journald.service(8))
 _SPECIAL = re.compile(r"([,:=\\ ])")  # sudoers(5): these are escaped in a command's arguments
 _NO_WAIT = "--no-block "  # the portal does not live to see its own restart done
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -83,15 +83,11 @@ def test_a_user_name_that_is_none_is_refused(user: str) -> None:
 
 
 def test_the_shell_prints_a_rule_that_visudo_accepts(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "homeport", "init", "--systemd", "--user", "ada"],
-        env={**os.environ, "HOMEPORT_UNITS": "nginx, homeport"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    (tmp_path / "homeport.toml").write_text('units = ["nginx", "homeport"]')
+    words = ["init", "--systemd", "--print", "--user", "ada", "--data-dir", str(tmp_path), "--json"]
+    done = subprocess.run([sys.executable, "-m", "homeport", *words], capture_output=True, text=True, check=True)
     rule = tmp_path / "rule"
-    rule.write_text(done.stdout)
-    assert "ada ALL=(root) NOPASSWD: HOMEPORT_UNITS" in done.stdout
+    rule.write_text(json.loads(done.stdout)["rule"])
+    assert "ada ALL=(root) NOPASSWD: HOMEPORT_UNITS" in rule.read_text()
     checked = subprocess.run(["visudo", "-c", "-f", str(rule)], capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr
