@@ -83,12 +83,17 @@ def self_signed(
 
 @app.command()
 def acme(
-    names: Annotated[list[str], typer.Argument(help="Host names; a wildcard needs --dns.", show_default=False)],
-    email: Annotated[str | None, typer.Option(help="For the authority; setting acme_email otherwise.")] = None,
+    names: Annotated[list[str], typer.Argument(help="Host names; a wildcard needs dns-01.", show_default=False)],
+    email: Annotated[
+        str | None, typer.Option(help="For the authority to write to; setting acme_email otherwise.")
+    ] = None,
     challenge: Annotated[str | None, typer.Option(help="http-01, tls-alpn-01 or dns-01.")] = None,
     directory: Annotated[str | None, typer.Option(help="Of another authority than Let's Encrypt.")] = None,
     dns: Annotated[
-        str | None, typer.Option(help="For dns-01: `manual`, or a JSON file that names a provider and its secrets.")
+        str | None,
+        typer.Option(
+            help="By dns-01: `manual` (as if left out), or a JSON file that names a provider and its secrets."
+        ),
     ] = None,
     portal: PortalUrl = None,
     json: Json = False,

@@ -147,20 +147,23 @@ class Certificates:
         directory_url: str | None = None,
         dns: dict[str, Any] | None = None,
     ) -> Wish:
-        """What was asked for, completed from the settings. Raises ValidationFailed."""
+        """What was asked for, completed from the settings; by dns-01 a person sets the records unless `dns` says who.
+
+        Raises ValidationFailed.
+        """
         held = tuple(dict.fromkeys(host_name(name) for name in names))
-        email = email or self._defaults.email
-        if not email:
-            raise ValidationFailed({"email": "an address is needed, here or as the setting acme_email"})
         if len(held) > MOST_NAMES:
             raise ValidationFailed({"names": f"{MOST_NAMES} at most"})
         challenge = challenge or ("dns-01" if dns else self._defaults.challenge)
         wildcard = next((name for name in held if name.startswith("*.")), None)
         if wildcard and challenge != "dns-01":
             raise ValidationFailed({"challenge": f"{wildcard} can only be proven by dns-01"})
-        if (challenge == "dns-01") != (dns is not None):
-            raise ValidationFailed({"dns": "dns-01, and nothing else, needs to know who sets the records"})
-        return Wish(held, email, challenge, directory_url or self._defaults.directory_url, dns)
+        if challenge != "dns-01" and dns is not None:
+            raise ValidationFailed({"dns": f"{challenge} needs no TXT records"})
+        if challenge == "dns-01" and dns is None:
+            dns = {"provider": "manual"}
+        directory_url = directory_url or self._defaults.directory_url
+        return Wish(held, email or self._defaults.email, challenge, directory_url, dns)
 
     async def go_on(self, order_id: str) -> Order:
         """The records stand. Raises OrderNotFound, OrderOpen."""

@@ -31,11 +31,16 @@ class AcmeIn(BaseModel):
 
     hostname: str = Field(max_length=253, description="It may be a wildcard, with dns-01.")
     names: list[str] = Field([], max_length=99, description="Further names in the same certificate.")
-    email: str | None = Field(None, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$", description="Or setting acme_email.")
+    email: str | None = Field(
+        None,
+        max_length=254,
+        pattern=r"^[^@\s]+@[^@\s]+$",
+        description="For the authority to write to; setting acme_email otherwise, or none.",
+    )
     challenge: Challenge | None = Field(None, description="Setting acme_challenge by default.")
     directory_url: str | None = Field(None, max_length=1000, pattern=r"^https://")
     agree_tos: bool = Field(True, description="You agree to the terms of the authority.")
-    dns: DnsConfig | None = Field(None, description="Who sets TXT records, for dns-01.")
+    dns: DnsConfig | None = Field(None, description="Who sets TXT records, for dns-01; a person otherwise.")
 
     @model_validator(mode="after")
     def _agreed(self) -> Self:

@@ -187,6 +187,12 @@ async def test_what_is_issued_verifies_against_the_directorys_root(shop: Shop, p
     pair.chain[-1].verify_directly_issued_by(root)
 
 
+async def test_an_address_for_the_authority_may_be_left_out(shop: Shop) -> None:
+    wish = Wish(("nobody.example.test",), "", "http-01", shop.directory_url)
+    pair = await shop.issuer.issue(wish, shop.told.append, shop.go_on)
+    assert pair.domain == "nobody.example.test"
+
+
 async def test_a_directory_on_this_machine_is_refused_unless_it_was_allowed(tmp_path: Path, pebble: Pebble) -> None:
     shop = Shop(tmp_path, pebble)
     guard = OutboundGuard()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -166,16 +167,15 @@ async def test_apply_reads_files_that_somebody_put_there(bench: Bench, tmp_path:
     [
         (["not a name"], {"email": "a@b.test"}, "hostname"),
         (["192.0.2.1"], {"email": "a@b.test"}, "hostname"),
-        (["a.test"], {}, "email"),
         (["*.a.test"], {"email": "a@b.test"}, "challenge"),
-        (["a.test"], {"email": "a@b.test", "challenge": "dns-01"}, "dns"),
+        (["a.test"], {"challenge": "http-01", "dns": {"provider": "manual"}}, "dns"),
     ],
 )
 async def test_wishes_that_cannot_come_true_are_refused(
-    bench: Bench, names: list[str], more: dict[str, str], field: str
+    bench: Bench, names: list[str], more: dict[str, Any], field: str
 ) -> None:
     with pytest.raises(ValidationFailed) as refused:
-        bench.certificates.wish(names, **more)  # type: ignore[arg-type]
+        bench.certificates.wish(names, **more)
     assert refused.value.details is not None
     assert list(refused.value.details["fields"]) == [field]
 
@@ -185,3 +185,10 @@ async def test_a_wish_is_completed_from_the_settings_and_written_as_dns_does(ben
     wish = bench.again().wish(["Bücher.test.", "b.test"])
     assert wish.names == ("xn--bcher-kva.test", "b.test")
     assert (wish.email, wish.challenge, wish.directory_url) == ("ops@portal.test", "http-01", "https://acme.test/dir")
+
+
+async def test_by_dns_a_person_sets_the_record_unless_somebody_else_is_named(bench: Bench) -> None:
+    wish = bench.certificates.wish(["a.test"], challenge="dns-01")
+    assert wish.dns == {"provider": "manual"}
+    assert wish.needs_a_person
+    assert wish.email == ""

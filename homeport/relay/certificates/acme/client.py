@@ -62,7 +62,9 @@ class AcmeClient:
         if account.url:
             self._account_url = account.url
             return account.url
-        wanted: dict[str, Any] = {"termsOfServiceAgreed": True, "contact": [f"mailto:{email}"]}
+        wanted: dict[str, Any] = {"termsOfServiceAgreed": True}
+        if email:
+            wanted["contact"] = [f"mailto:{email}"]
         url = self._resource("newAccount")
         if binding is not None:
             wanted["externalAccountBinding"] = bound(self.key.jwk, url, binding.key_id, binding.secret)
