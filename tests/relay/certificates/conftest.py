@@ -29,6 +29,7 @@ class Bench:
 
     folder: Path
     clock: ManualClock
+    database: Database
     options: Options
     sealer: Sealer
     authority: Authority
@@ -75,7 +76,7 @@ async def bench(tmp_path: Path, clock: ManualClock, signer: TestAuthority) -> As
     authority = Authority(tmp_path / "ca", clock, domain=DOMAIN)
     authority.open()
     issuer = TestIssuer(signer, clock)
-    bench = Bench(tmp_path, clock, options, Sealer(tmp_path / "keys"), authority, signer, issuer)
+    bench = Bench(tmp_path, clock, database, options, Sealer(tmp_path / "keys"), authority, signer, issuer)
     await bench.certificates.open()
     yield bench
     await bench.certificates.close()

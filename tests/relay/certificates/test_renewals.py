@@ -12,6 +12,7 @@ from homeport.kit.clock import parse_rfc3339
 from homeport.relay.certificates.orders import Order
 from homeport.relay.certificates.problems import AcmeFailed, OrderNotFound, OrderOpen
 from homeport.relay.certificates.renewals import MOST_NEW_AN_HOUR, pause_after
+from homeport.storage import KeyRotation
 from homeport.testing.waiting import eventually
 from tests.relay.certificates.conftest import Bench
 
@@ -105,6 +106,17 @@ async def test_a_providers_secret_is_nowhere_in_the_clear(bench: Bench) -> None:
     await obtain(bench, "*.portal.test", dns=DNS)
     for file in bench.folder.rglob("*"):
         assert not file.is_file() or b"top secret" not in file.read_bytes()
+
+
+async def test_a_providers_secret_outlives_a_new_sealing_key_and_the_end_of_the_old_one(bench: Bench) -> None:
+    await obtain(bench, "*.portal.test", dns=DNS)
+    rotated = await KeyRotation(bench.database, bench.sealer, bench.clock, ()).rotate(drop_old=True, settle=0)
+    assert rotated.dropped == ()  # something needs it still
+    again = bench.again()
+    await again.open()
+    [kept] = again.shelf.list()
+    assert kept.origin.wish is not None
+    assert dict(kept.origin.wish.dns or {}) == DNS
 
 
 async def test_a_kill_in_the_middle_of_a_renewal_leaves_the_old_one_serving_and_it_starts_anew(bench: Bench) -> None:
