@@ -218,7 +218,8 @@ class Identity:
         if self._passwords.is_outdated(user.password_hash):
             hashed = await self._passwords.hash(password)
             async with self._database.write() as db:
-                await store.set_password(db, user.id, hashed, self._clock.now())
+                if await store.rehash_password(db, user, hashed):
+                    user.password_hash = hashed
         return await self.sessions.begin(
             user, address=address, user_agent=user_agent, name=name, within=within, lasts=lasts
         )

@@ -15,6 +15,7 @@ from homeport.identity import scopes, store
 from homeport.identity.access import EVERYTHING, Actor, Role
 from homeport.identity.cache import CredentialCache, LastUses
 from homeport.identity.models import Session, User
+from homeport.identity.problems import InvalidCredentials
 from homeport.kit.clock import Clock
 from homeport.kit.ids import new_id
 from homeport.kit.sealing import load_keys
@@ -73,7 +74,10 @@ class Sessions:
         lasts: timedelta | None = None,
         oidc_sid: str | None = None,
     ) -> SignIn:
-        """A new session, on disk before its token exists. `within` limits what it may do; `lasts` shortens it."""
+        """A new session, on disk before its token exists. `within` limits what it may do; `lasts` shortens it.
+
+        Raises InvalidCredentials when the person was banned, removed or given another password meanwhile.
+        """
         now = self._clock.now().replace(microsecond=0)
         length = min(lasts or self._length, self._length)
         refresh = secrets.token_urlsafe(32)
@@ -92,8 +96,9 @@ class Sessions:
             user_agent=user_agent[:200] if user_agent else None,
         )
         async with self._database.write() as db:
+            if not await store.admit_login(db, user, now, by_password=method == "password"):
+                raise InvalidCredentials("This account was changed while you signed in: try again.")
             db.add(session)
-            await store.note_login(db, user.id, now)
         return self._sign_in(session, user, refresh, length)
 
     async def refresh(self, refresh_token: str) -> SignIn | None:

@@ -51,10 +51,6 @@ async def first_administrator(db: AsyncSession) -> User | None:
     return rows.first()
 
 
-async def set_password(db: AsyncSession, user_id: str, password_hash: str, now: datetime) -> None:
-    await db.execute(update(User).where(User.id == user_id).values(password_hash=password_hash, updated_at=now))
-
-
 async def find_session(db: AsyncSession, session_id: str, now: datetime) -> tuple[Session, User] | None:
     """A session that has not expired, and whose it is: one query."""
     row = (
@@ -80,6 +76,23 @@ async def find_session_to_refresh(db: AsyncSession, sha256: bytes, now: datetime
 
 async def note_login(db: AsyncSession, user_id: str, now: datetime) -> None:
     await db.execute(update(User).where(User.id == user_id).values(last_login_at=now))
+
+
+async def admit_login(db: AsyncSession, user: User, now: datetime, *, by_password: bool) -> bool:
+    """Note a sign-in, if what it was judged by is still so: not banned or removed, and the same password and second
+    factor. The row is locked then: what ends this person's sessions comes before, or sees the new one."""
+    where = [User.id == user.id, User.banned_at.is_(None)]
+    if by_password:
+        where.append(User.password_hash == user.password_hash)
+        where.append(User.totp_enabled_at.is_not_distinct_from(user.totp_enabled_at))
+    found = await db.scalar(update(User).where(*where).values(last_login_at=now).returning(User.id))
+    return found is not None
+
+
+async def rehash_password(db: AsyncSession, user: User, password_hash: str) -> bool:
+    """Another hash of the same password; False when the password was changed meanwhile."""
+    where = and_(User.id == user.id, User.password_hash == user.password_hash)
+    return await db.scalar(update(User).where(where).values(password_hash=password_hash).returning(User.id)) is not None
 
 
 async def delete_session(db: AsyncSession, session_id: str) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from homeport.identity import COOKIE, Role
+from homeport.identity import COOKIE, Role, store
+from homeport.identity.problems import InvalidCredentials
 from homeport.testing.door import Door
 
 LOGIN = "/api/auth/login"
@@ -301,3 +302,26 @@ async def test_a_stranger_who_guesses_does_not_lock_the_owner_out(door: Door) ->
             answer = await client.post("/api/token", json={"username": "admin", "password": "wrong"})
         assert answer.status_code == 429
     assert await door.sign_in("admin", door.password)  # from another address
+
+
+@pytest.mark.parametrize("change", ["password", "ban", "removal"])
+async def test_a_sign_in_that_is_overtaken_by_a_change_of_its_account_fails(door: Door, change: str) -> None:
+    await door.add_user("ann", Role.USER)
+    user = await door.identity.check_password("ann", "ann", address="192.0.2.1")
+    async with door.client(await door.admin_token()) as client:
+        if change == "password":
+            await client.post("/api/users/2/reset-password")
+        elif change == "ban":
+            await client.post("/api/users/2/ban")
+        else:
+            await client.delete("/api/users/2")
+    with pytest.raises(InvalidCredentials):
+        await door.identity.sessions.begin(user, address=None, user_agent=None)
+
+
+async def test_a_password_that_was_changed_is_not_brought_back_by_an_older_hash(door: Door) -> None:
+    user = await door.identity.check_password("admin", door.password, address="192.0.2.1")
+    password = await door.identity.machine.reset_password("admin")
+    async with door.database.write() as db:
+        assert not await store.rehash_password(db, user, "another hash of the old one")
+    assert await door.sign_in("admin", password)
