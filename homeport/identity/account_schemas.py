@@ -297,6 +297,10 @@ class NewRole(BaseModel):
     scopes: Scopes | None = None
 
 
+class IsAdmin(BaseModel):
+    is_admin: bool
+
+
 class Ban(BaseModel):
     reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] | None = None
 

@@ -33,10 +33,6 @@ async def works(db: AsyncSession, code: str, now: datetime) -> bool:
     return (await db.scalar(select(Invite.id).where(Invite.code == code, _works(now)))) is not None
 
 
-async def any_works(db: AsyncSession, now: datetime) -> bool:
-    return (await db.scalar(select(Invite.id).where(_works(now)).limit(1))) is not None
-
-
 async def take(db: AsyncSession, code: str, now: datetime) -> Invite | None:
     """Use it once more, if it still works: one statement, so that of two at the same moment one gets the last use."""
     query = update(Invite).where(Invite.code == code, _works(now)).values(uses=Invite.uses + 1).returning(Invite)

@@ -47,13 +47,6 @@ class Registrations:
         self._options = options
         self._a_day = a_day
 
-    async def is_open(self) -> bool:
-        """Whether anybody could register now: an invite works, and no administrator has closed it."""
-        if not self._options.get(ALLOWED, True):
-            return False
-        async with self._database.read() as db:
-            return await sql.any_works(db, self._clock.now())
-
     async def register(self, username: str, password: str, code: str, *, address: str, name: str | None) -> User:
         """A new person, with what the invite brings.
 

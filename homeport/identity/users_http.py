@@ -77,6 +77,15 @@ def _people(identity: Identity) -> APIRouter:
         call.concerns("user", user.username, role=user.role)
         return _row(user)
 
+    @router.put("/{user_id}/admin", dependencies=[require(Verb.USERS_WRITE, action="role_change")])
+    async def set_user_admin(
+        user_id: str, body: schemas.IsAdmin, actor: CurrentActor, call: CurrentCall
+    ) -> schemas.UserRow:
+        """The older way to give the role admin, or user."""
+        user = await users.set_role(actor, user_id, Role.ADMIN if body.is_admin else Role.USER, None)
+        call.concerns("user", user.username, role=user.role)
+        return _row(user)
+
     @router.delete("/{user_id}", dependencies=[require(Verb.USERS_DELETE)])
     async def delete_user(user_id: str, actor: CurrentActor, call: CurrentCall) -> schemas.Status:
         """Gone for good, with their keys and sessions."""

@@ -178,6 +178,31 @@ async def test_a_role_may_come_with_scopes_of_its_own(door: Door) -> None:
         assert row["scopes_given"] is False
 
 
+async def test_the_older_way_to_make_an_administrator_obeys_the_same_rules(door: Door) -> None:  # portal B8, E2.12
+    await door.add_user("ann", Role.USER)
+    async with door.client(await door.admin_token()) as client:
+        assert (await client.put("/api/users/2/admin", json={"is_admin": True})).json()["role"] == "admin"
+        assert (await client.put("/api/users/2/admin", json={"is_admin": False})).json()["role"] == "user"
+        assert (await client.put("/api/users/1/admin", json={"is_admin": False})).status_code == 409
+    async with door.client(await door.add_user("boss", Role.ADMIN)) as client:
+        assert (await client.put("/api/users/2/admin", json={"is_admin": True})).status_code == 403
+
+
+async def test_what_administrators_do_to_people_is_on_record_without_secrets(door: Door) -> None:
+    async with door.client(await door.admin_token()) as client:
+        made = (await client.post("/api/users", json={"username": "ann"})).json()
+        reset = (await client.post("/api/users/2/reset-password", json={"new_password": "correct horse"})).json()
+        await client.put("/api/users/2/role", json={"role": "moderator"})
+        await client.post("/api/users/2/ban", json={"reason": "spam"})
+        log = (await client.get("/api/admin/audit-log?target_type=user")).json()
+    acts = [(one["action"], one["target_id"], one["details"]) for one in log["entries"]]
+    assert acts[:2] == [("user_ban", "ann", {"reason": "spam"}), ("role_change", "ann", {"role": "moderator"})]
+    assert [name for name, _, _ in acts[2:]] == ["reset_user_password", "create_user"]
+    assert reset["password"] is None
+    assert made["password"] not in str(log)
+    assert "correct horse" not in str(log)
+
+
 async def test_a_ban_ends_sessions_and_keys_and_keeps_the_person_out(door: Door) -> None:  # portal E2.11
     token = await door.add_user("ann", Role.USER)
     key = await key_of(door, token)
