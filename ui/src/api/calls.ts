@@ -52,7 +52,7 @@ const once = (key: string) => ({ "Idempotency-Key": key });
 export const api = {
   login: (username: string, password: string) =>
     call<{ user: User }>("POST", "/api/auth/login", { body: { username, password } }),
-  logout: () => call("POST", "/api/auth/logout"),
+  logout: () => call<{ logout_url?: string | null }>("POST", "/api/auth/logout"),
   me: () => call<User>("GET", "/api/auth/me"),
   portal: () => call<Portal>("GET", "/api/portal"),
   keys: () => call<List<ApiKey>>("GET", "/api/auth/api-keys"),

@@ -13,9 +13,10 @@ export function useCan(): (verb: Verb) => boolean {
 export function useSignOut() {
   const client = useQueryClient();
   return useCallback(async () => {
-    await api.logout();
+    const { logout_url } = await api.logout();
     client.clear();
-    // A full load drops everything of the last person from memory.
-    location.assign("/");
+    // A full load drops everything of the last person from memory. The OpenID provider asks whether to end its own
+    // session, too, and sends the browser back here.
+    location.assign(logout_url ?? "/");
   }, [client]);
 }
