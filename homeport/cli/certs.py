@@ -24,14 +24,14 @@ Mine = Annotated[bool, typer.Option("--me", help="Your own certificates: they st
 
 @app.callback(invoke_without_command=True)
 def certs(context: typer.Context, me: Mine = False, portal: PortalUrl = None, json: Json = False) -> None:
-    """List the certificates of machines."""
+    """List the certificates of machines and people."""
     if context.invoked_subcommand is None:
         _list(portal, me=me, as_json=json)
 
 
 @app.command("list")
 def list_certificates(me: Mine = False, portal: PortalUrl = None, json: Json = False) -> None:
-    """List the certificates of machines, or your own."""
+    """List the certificates of machines and people, or your own."""
     _list(portal, me=me, as_json=json)
 
 
@@ -105,7 +105,7 @@ def enroll(label: Label, capability: Capability = None, portal: PortalUrl = None
 
 @app.command()
 def revoke(
-    label: Annotated[str, typer.Argument(help="The machine's label; with --me the certificate's id.")],
+    label: Annotated[str, typer.Argument(help="A machine's label, or the id of a certificate.", show_default=False)],
     me: Mine = False,
     portal: PortalUrl = None,
     json: Json = False,
@@ -155,7 +155,7 @@ def _list(portal: str | None, *, me: bool, as_json: bool) -> None:
         (
             row["label"],
             "revoked" if row["revoked"] else f"good until {row['expiresAt'][:10]}",
-            ", ".join(row["scopes" if me else "capabilities"]),
+            ", ".join(row["scopes" if me else "capabilities"]) or f"what {row.get('username')} may",
             ago(row["lastUsedAt"]) if row["lastUsedAt"] else "never",
             row["id"],
         )

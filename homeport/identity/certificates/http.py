@@ -20,18 +20,42 @@ READ, WRITE = Verb.CERTIFICATES_READ, Verb.CERTIFICATES_WRITE
 
 def routes(certificates: Certificates) -> list[APIRouter]:
     """The routers of this part."""
-    return [_enrolment(certificates), _agents(certificates), _own(certificates), _rotation(certificates)]
+    return [
+        _enrolment(certificates),
+        _issued(certificates),
+        _agents(certificates),
+        _own(certificates),
+        _rotation(certificates),
+    ]
+
+
+def _issued(certificates: Certificates) -> APIRouter:
+    """What was given out, to machines and to people."""
+    router = APIRouter(prefix="/api/certs/agent", tags=["certificates"])
+    agents, own = certificates.agents, certificates.own
+
+    @router.get("", dependencies=[require(READ)])
+    async def list_agents() -> schemas.AgentList:
+        """Every certificate that a machine or a person ever had, the newest first."""
+        rows = [(row, None) for row in await agents.list()]
+        everything = sorted((*rows, *await own.list_all()), key=lambda one: one[0].created_at, reverse=True)
+        shown = [_agent(row, username) for row, username in everything]
+        return schemas.AgentList(agents=shown, port=certificates.port or None)
+
+    @router.delete("/{label}", dependencies=[require(WRITE)])
+    async def revoke_agent_certificate(label: str, actor: CurrentActor) -> schemas.Revoked:
+        """Refused at once, with all that it delegated; what is open by them ends. A person's certificate is named by
+        its id, a machine's by its label or id."""
+        if (persons := await own.revoke_anybodys(actor, label)) is not None:
+            return schemas.Revoked(label=persons.label, revoked=[persons.label])
+        return schemas.Revoked(label=label, revoked=list(await agents.revoke(label)))
+
+    return router
 
 
 def _agents(certificates: Certificates) -> APIRouter:
     router = APIRouter(prefix="/api/certs/agent", tags=["certificates"])
     agents = certificates.agents
-
-    @router.get("", dependencies=[require(READ)])
-    async def list_agents() -> schemas.AgentList:
-        """Every agent that ever had a certificate, the newest first."""
-        rows = [_agent(row) for row in await agents.list()]
-        return schemas.AgentList(agents=rows, port=certificates.port or None)
 
     @router.post("", dependencies=[require(WRITE)])
     async def issue_agent_certificate(
@@ -56,11 +80,6 @@ def _agents(certificates: Certificates) -> APIRouter:
         """410: a key is shown when it is made, and kept nowhere."""
         row = await agents.get(label)
         raise ShownOnce(f"The key of {row.label} was shown when it was made. Revoke it and issue another one.")
-
-    @router.delete("/{label}", dependencies=[require(WRITE)])
-    async def revoke_agent_certificate(label: str) -> schemas.Revoked:
-        """Refused at once, with all that it delegated; what is open by them ends."""
-        return schemas.Revoked(label=label, revoked=list(await agents.revoke(label)))
 
     @router.patch("/{label}/capabilities", dependencies=[require(WRITE)])
     async def set_agent_capabilities(
@@ -191,12 +210,14 @@ def _scopes(row: ClientCertificate) -> list[str]:
     return list(scopes.read(row.scopes) or ())
 
 
-def _agent(row: ClientCertificate) -> schemas.AgentRow:
+def _agent(row: ClientCertificate, username: str | None) -> schemas.AgentRow:
     names = ("id", "label", "serial", "kind", "allowed_sites", "enrollment_method", "created_at", "expires_at")
     more = ("revoked_at", "delegated_by", "last_used_at")
+    capabilities = _scopes(row)
     return schemas.AgentRow(
-        capabilities=_scopes(row),
+        capabilities=[] if username and capabilities == ["*"] else capabilities,
         revoked=row.revoked_at is not None,
+        username=username,
         **{name: getattr(row, name) for name in (*names, *more)},
     )
 

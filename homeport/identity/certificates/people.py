@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from homeport.identity import scopes
-from homeport.identity.access import Actor, covers
+from homeport.identity.access import Actor, Role, covers
 from homeport.identity.cache import LastUses
 from homeport.identity.certificates import store
 from homeport.identity.certificates.agents import Ended
@@ -15,6 +15,7 @@ from homeport.identity.certificates.bundles import Format, new_key, pack
 from homeport.identity.certificates.issuing import Issued, Order, checked_label, lasting, sign
 from homeport.identity.certificates.problems import CertificateNotFound
 from homeport.identity.models import ClientCertificate
+from homeport.identity.problems import Forbidden
 from homeport.kit.clock import Clock
 from homeport.kit.problems import Conflict
 from homeport.storage import Database
@@ -84,6 +85,29 @@ class OwnCertificates:
             if row is None or not await store.revoke(db, [row.id], self._clock.now()):
                 raise CertificateNotFound(f"You have no certificate {ref[:80]} that is good.")
         self._ended(row.id, user_id)
+
+    async def list_all(self) -> Sequence[tuple[ClientCertificate, str]]:
+        """Everybody's, each with its person's user name, the newest first."""
+        async with self._database.read() as db:
+            found = await store.list_of_people(db)
+        for row, _ in found:
+            row.last_used_at = self._uses.latest(row.id, row.last_used_at)
+        return [(row, user.username) for row, user in found]
+
+    async def revoke_anybodys(self, actor: Actor, ref: str) -> ClientCertificate | None:
+        """Another person's, by whoever outranks them, or one's own; None when no person has a certificate `ref`.
+
+        Raises CertificateNotFound for one that was revoked before, Forbidden.
+        """
+        async with self._database.read() as db:
+            found = await store.find_of_anybody(db, ref)
+        if found is None:
+            return None
+        row, user = found
+        if user.id != actor.id and Role(user.role).rank >= actor.role.rank and actor.role is not Role.SUPERADMIN:
+            raise Forbidden(f"You may not do this: {user.username} has the role {user.role}, as high as yours.")
+        await self.revoke(row.id, user.id)
+        return row
 
     async def _issue(
         self,

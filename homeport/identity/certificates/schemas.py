@@ -92,7 +92,7 @@ class AgentRow(_Camel):
     revoked_at: Timestamp | None
     delegated_by: str | None
     last_used_at: Timestamp | None
-    username: str | None = Field(None, description="Whom it stands for; nobody for an agent.")
+    username: str | None = Field(None, description="Whom it stands for, within its capabilities; nobody for an agent.")
 
 
 class AgentList(BaseModel):

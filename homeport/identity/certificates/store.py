@@ -72,6 +72,21 @@ async def list_of_person(db: AsyncSession, user_id: str) -> Sequence[ClientCerti
     return (await db.scalars(query.order_by(ClientCertificate.created_at.desc(), ClientCertificate.id))).all()
 
 
+async def list_of_people(db: AsyncSession) -> Sequence[tuple[ClientCertificate, User]]:
+    """Everybody's own, each with its person, the newest first."""
+    query = select(ClientCertificate, User).join(User, User.id == ClientCertificate.user_id)
+    order = (ClientCertificate.created_at.desc(), ClientCertificate.id)
+    rows = (await db.execute(query.where(ClientCertificate.kind == PERSON).order_by(*order))).all()
+    return [(row[0], row[1]) for row in rows]
+
+
+async def find_of_anybody(db: AsyncSession, ref: str) -> tuple[ClientCertificate, User] | None:
+    """A person's own by id, and the person."""
+    query = select(ClientCertificate, User).join(User, User.id == ClientCertificate.user_id)
+    row = (await db.execute(query.where(ClientCertificate.kind == PERSON, ClientCertificate.id == ref))).first()
+    return (row[0], row[1]) if row else None
+
+
 async def find_of_person(db: AsyncSession, ref: str, user_id: str) -> ClientCertificate | None:
     query = select(ClientCertificate).where(
         ClientCertificate.kind == PERSON, ClientCertificate.user_id == user_id, ClientCertificate.id == ref

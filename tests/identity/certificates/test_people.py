@@ -63,3 +63,22 @@ async def test_twenty_good_ones_are_enough(door: Door, admin: httpx.AsyncClient)
     door.clock.advance(86_400)
     async with door.client(await door.admin_token()) as later:
         await own(later)
+
+
+async def test_administrators_see_everybodys_and_revoke_those_of_whom_they_outrank(
+    door: Door, admin: httpx.AsyncClient
+) -> None:
+    highest = await own(admin)
+    async with (
+        door.client(await door.add_user("anna", Role.USER)) as anna,
+        door.client(await door.add_user("adam", Role.ADMIN)) as adam,
+    ):
+        made = await own(anna)
+        shown = {row["id"]: row for row in (await adam.get("/api/certs/agent")).json()["agents"]}
+        row = shown[made["id"]]
+        assert (row["kind"], row["username"], row["capabilities"]) == ("person", "anna", [])
+        assert (await adam.delete(f"/api/certs/agent/{highest['id']}")).json()["code"] == "forbidden"
+        assert (await adam.delete(f"/api/certs/agent/{made['id']}")).json()["revoked"] == ["laptop"]
+        assert (await adam.delete("/api/certs/agent/laptop")).status_code == 404  # a label names machines only
+        async with holding(door, made) as client:
+            assert (await client.get("/api/services")).json()["error"] == "Certificate has been revoked"

@@ -175,7 +175,7 @@ function Row({ client, valid, can, ask }: RowProps) {
 function Revoke({ client, close }: { client: ClientCertificate; close: () => void }) {
   const queries = useQueryClient();
   const revoke = useMutation({
-    mutationFn: () => admin.revokeClient(client.label),
+    mutationFn: () => admin.revokeClient(client.id),
     onSuccess: () => {
       tell(`The certificate of ${client.label} no longer opens anything.`);
       close();

@@ -84,7 +84,7 @@ export const admin = {
     call<IssuedCertificate>("POST", "/api/certs/agent", { body }),
   inviteClient: (body: { label: string; capabilities: string[] }) =>
     call<EnrolmentToken>("POST", "/api/certs/agent/enroll", { body }),
-  revokeClient: (label: string) => call("DELETE", `/api/certs/agent/${part(label)}`),
+  revokeClient: (id: string) => call("DELETE", `/api/certs/agent/${part(id)}`),
   setCapabilities: (label: string, capabilities: string[]) =>
     call("PATCH", `/api/certs/agent/${part(label)}/capabilities`, { body: { capabilities } }),
 
