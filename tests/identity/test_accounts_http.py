@@ -325,3 +325,34 @@ async def test_a_password_that_was_changed_is_not_brought_back_by_an_older_hash(
     async with door.database.write() as db:
         assert not await store.rehash_password(db, user, "another hash of the old one")
     assert await door.sign_in("admin", password)
+
+
+async def test_a_name_and_an_address_are_changed_one_at_a_time(door: Door) -> None:
+    async with door.client(await door.admin_token()) as admin:
+        changed = (await admin.patch("/api/me", json={"name": " Ada ", "email": "Ada@Example.org"})).json()
+        assert (changed["name"], changed["email"]) == ("Ada", "ada@example.org")
+        kept = (await admin.patch("/api/me", json={"name": "Ada L."})).json()
+        assert (kept["name"], kept["email"]) == ("Ada L.", "ada@example.org")
+        assert await sign_in(door, username="ada@example.org")
+        assert (await admin.patch("/api/me", json={"email": None})).json()["email"] is None
+
+
+async def test_an_address_of_somebody_else_is_refused(door: Door) -> None:
+    await door.add_user("ann", Role.USER)
+    async with door.client(await door.admin_token()) as admin:
+        answer = await admin.patch("/api/me", json={"email": "ANN@example.org"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+
+
+@pytest.mark.parametrize("name", [" ", None])
+async def test_a_name_cannot_be_taken_away(door: Door, name: str | None) -> None:
+    async with door.client(await door.admin_token()) as admin:
+        assert (await admin.patch("/api/me", json={"name": name})).status_code == 400
+
+
+async def test_a_printed_password_counts_as_never_changed(door: Door) -> None:
+    async with door.client(await door.admin_token()) as admin:
+        assert (await admin.get("/api/me")).json()["password_changed_at"] is None
+        body = {"current_password": door.password, "new_password": "seven herons on a roof"}
+        assert (await admin.post("/api/me/password", json=body)).status_code == 200
+        assert (await admin.get("/api/me")).json()["password_changed_at"] == "2026-03-29T10:00:00Z"

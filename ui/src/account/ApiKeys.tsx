@@ -102,10 +102,15 @@ function Row({ of: key, can, end }: { of: OwnKey; can: boolean; end: (how: "revo
         <Text size="xs" c="dimmed" className="mono">
           {key.key_prefix}…
         </Text>
+        {key.style === "machine" && (
+          <Text size="xs" c="dimmed">
+            The homeport command on the portal's machine uses it, and makes itself another when it is revoked.
+          </Text>
+        )}
       </Table.Td>
       <Table.Td data-label="May" data-wide>
         {reachWords(key.scopes)}
-        {key.rate_limit_rpm !== null && (
+        {!!key.rate_limit_rpm && (
           <Text size="xs" c="dimmed">
             {count(key.rate_limit_rpm, "request")} a minute
           </Text>
@@ -121,7 +126,7 @@ function Row({ of: key, can, end }: { of: OwnKey; can: boolean; end: (how: "revo
           "Never"
         )}
       </Table.Td>
-      <Table.Td ta="right">
+      <Table.Td ta="right" data-wide>
         {can && (
           <Group gap={4} justify="flex-end" wrap="nowrap">
             {!key.revoked && (

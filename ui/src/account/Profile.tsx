@@ -135,7 +135,7 @@ function Look({ profile }: { profile: Profile }) {
             />
           </Group>
           <Group gap="sm" align="flex-end">
-            <Input.Wrapper label="Picture" labelElement="div">
+            <Input.Wrapper label="Picture" labelElement="div" labelProps={{ style: { display: "block" } }}>
               <SegmentedControl
                 size="sm"
                 aria-label="What your picture shows"

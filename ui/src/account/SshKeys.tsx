@@ -168,7 +168,7 @@ function Make({ opened, close }: { opened: boolean; close: () => void }) {
               value={name}
               onChange={(event) => setName(event.currentTarget.value)}
             />
-            <Input.Wrapper label="Kind" labelElement="div">
+            <Input.Wrapper label="Kind" labelElement="div" labelProps={{ style: { display: "block" } }}>
               <SegmentedControl
                 style={{ display: "flex" }}
                 aria-label="Kind of key"
