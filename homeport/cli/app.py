@@ -9,6 +9,7 @@ import typer
 from homeport import __version__
 from homeport.cli import (
     analyse,
+    answers,
     audit,
     backup,
     certs,
@@ -66,6 +67,7 @@ for verb, panel in (
     (login.logout, _PORTAL),
     (machine.up, _PORTAL),
     (machine.init, _PORTAL),
+    (answers.answers, _PORTAL),
     (machine.config, _PORTAL),
     (machine.password, _PORTAL),
     (backup.backup, _PORTAL),
