@@ -99,25 +99,7 @@ class House:
         self, username: str, *, client: str = "fleet", browser: httpx.AsyncClient | None = None
     ) -> dict[str, Any]:
         """The tokens that a fleet client gets for somebody at the provider itself."""
-        verifier = "a-verifier-of-a-test-which-is-long-enough-to-be-one"
-        callback = FLEET_CALLBACK if client == "fleet" else OTHER_CALLBACK
-        query = {
-            "response_type": "code", "client_id": client, "redirect_uri": callback, "scope": "openid profile email",
-            "state": "s", "nonce": "n", "code_challenge": _challenge(verifier), "code_challenge_method": "S256",
-        }  # fmt: skip
-        protocol = f"{self.provider.issuer}/protocol/openid-connect"
-        own = browser or self.provider.browser()
-        url = await sign_in_there(
-            own, f"{protocol}/auth?{httpx.QueryParams(query)}", username, username, until=callback
-        )
-        form = {
-            "grant_type": "authorization_code", "code": query_of(url)["code"], "redirect_uri": callback,
-            "client_id": client, "code_verifier": verifier,
-        }  # fmt: skip
-        tokens = (await own.post(f"{protocol}/token", data=form)).json()
-        if browser is None:
-            await own.aclose()
-        return dict(tokens)
+        return await fleet_tokens(self.provider, username, client=client, browser=browser)
 
     async def renew(self, refresh_token: str) -> str:
         """A new access token, as a fleet client renews it at the provider."""
@@ -125,6 +107,29 @@ class House:
         async with self.provider.browser() as own:
             answer = await own.post(f"{self.provider.issuer}/protocol/openid-connect/token", data=form)
         return str(answer.json()["access_token"])
+
+
+async def fleet_tokens(
+    provider: OidcProvider, username: str, *, client: str = "fleet", browser: httpx.AsyncClient | None = None
+) -> dict[str, Any]:
+    """What a public client gets by a sign-in of its own; the password is the name."""
+    verifier = "a-verifier-of-a-test-which-is-long-enough-to-be-one"
+    callback = FLEET_CALLBACK if client == "fleet" else OTHER_CALLBACK
+    query = {
+        "response_type": "code", "client_id": client, "redirect_uri": callback, "scope": "openid profile email",
+        "state": "s", "nonce": "n", "code_challenge": _challenge(verifier), "code_challenge_method": "S256",
+    }  # fmt: skip
+    protocol = f"{provider.issuer}/protocol/openid-connect"
+    own = browser or provider.browser()
+    url = await sign_in_there(own, f"{protocol}/auth?{httpx.QueryParams(query)}", username, username, until=callback)
+    form = {
+        "grant_type": "authorization_code", "code": query_of(url)["code"], "redirect_uri": callback,
+        "client_id": client, "code_verifier": verifier,
+    }  # fmt: skip
+    tokens = (await own.post(f"{protocol}/token", data=form)).json()
+    if browser is None:
+        await own.aclose()
+    return dict(tokens)
 
 
 def _challenge(verifier: str) -> str:
