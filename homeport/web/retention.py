@@ -44,8 +44,10 @@ class NotKeptYet:
 # In the order of the seed; a part that keeps one of these takes its place by the same name.
 DOCUMENTED: tuple[Keeper, ...] = (
     NotKeptYet("chat", Rule("retention_chat_days", "days", 7, 3650, "Messages in channels; pinned ones stay.")),
-    NotKeptYet("dms", Rule("retention_dm_days", "days", 30, 3650, "Direct messages.")),
-    NotKeptYet("notifications", Rule("retention_notifications_days", "days", 30, 3650, "Notifications.")),
+    NotKeptYet("dms", Rule("retention_dm_days", "days", 30, 3650, "Between two people or in a group.")),
+    NotKeptYet(
+        "notifications", Rule("retention_notifications_days", "days", 30, 3650, "What was told under the bell.")
+    ),
     # The feed is made of audit records, so nothing of its own is deleted: the limit ends the feed.
     NotKeptYet("activity", Rule(ACTIVITY_KEY, "records", 500, 100_000, "How far back the activity feed goes.")),
     NotKeptYet(

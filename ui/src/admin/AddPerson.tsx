@@ -1,6 +1,7 @@
 import { Alert, Button, Group, Modal, Select, Stack, Text, TextInput } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
+import { usernameProblem } from "../account/password";
 import { ApiError } from "../api/client";
 import { Secret } from "../parts/Secret";
 import { tell } from "../parts/tell";
@@ -13,6 +14,7 @@ export function AddPerson({ roles, close }: { roles: Role[]; close: () => void }
   const client = useQueryClient();
   const [username, setUsername] = useState("");
   const [email, setEmail] = useState("");
+  const [tried, setTried] = useState(false);
   const [role, setRole] = useState<Role>("user");
   const add = useMutation({
     mutationFn: () => admin.addPerson({ username: username.trim(), email: email.trim() || undefined, role }),
@@ -27,7 +29,8 @@ export function AddPerson({ roles, close }: { roles: Role[]; close: () => void }
   const fields = add.error instanceof ApiError ? add.error.fields : {};
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    add.mutate();
+    setTried(true);
+    if (!usernameProblem(username.trim())) add.mutate();
   };
   const made = add.data;
   if (made?.password)
@@ -68,7 +71,7 @@ export function AddPerson({ roles, close }: { roles: Role[]; close: () => void }
             spellCheck={false}
             maxLength={30}
             value={username}
-            error={fields.username}
+            error={(tried && usernameProblem(username.trim())) || fields.username}
             onChange={(event) => setUsername(event.currentTarget.value)}
           />
           <TextInput

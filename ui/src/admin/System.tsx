@@ -12,7 +12,7 @@ import { statsQuery } from "./calls";
 import { rates, type Sample, sampleOf } from "./rates";
 
 const SPAN = 10 * 60_000;
-const percent = (value: number) => `${value >= 10 ? Math.round(value) : value.toFixed(1)} %`;
+const percent = (value: number) => `${value >= 10 || value === 0 ? Math.round(value) : value.toFixed(1)} %`;
 const part = (value: number) => percent(value * 100);
 const perSecond = (value: number) => `${bytes(Math.round(value))}/s`;
 
