@@ -10,8 +10,9 @@ from typing import Any
 
 import pyotp
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
+from homeport.testing.browser import go
 from homeport.testing.portal import PortalProcess
 
 pytestmark = pytest.mark.xdist_group("browser-account")
@@ -358,3 +359,21 @@ def test_who_is_refused_too_often_is_told_the_seconds(visit: Visit, keep: Keep) 
         page.get_by_label("Name or email").fill("")
     expect(page.get_by_text(re.compile("Try again in .* seconds?"))).to_be_visible()
     keep(page, "sign-in-too-often")
+
+
+def test_a_provider_that_does_not_answer_is_told_at_the_sign_in(
+    browser: Browser, tmp_path: Path, keep: Keep
+) -> None:  # fleet C.2
+    settings = {"oidc_issuer": "https://127.0.0.1:1/realms/home", "oidc_client_id": "homeport", "oidc_name": "Keycloak"}
+    with (
+        PortalProcess(tmp_path, settings) as portal,
+        browser.new_context(ignore_https_errors=True, base_url=portal.base_url) as context,
+    ):
+        page = context.new_page()
+        go(page, "/services?status=failed")
+        button = page.get_by_role("link", name="Sign in with Keycloak")
+        expect(button).to_have_attribute("href", re.compile(r"\?next=%2Fservices%3Fstatus%3Dfailed$"))
+        button.click()
+        expect(page.get_by_role("alert")).to_contain_text("The sign-in provider does not answer")
+        keep(page, "sign-in-provider")
+        expect(page).to_have_url(re.compile("/$"))

@@ -12,7 +12,7 @@ from homeport.identity import COOKIE, Identity
 from homeport.identity.access import Verb
 from homeport.identity.guard import Call, CurrentCall, require
 from homeport.identity.openid import schemas
-from homeport.identity.openid.problems import LogoutRefused
+from homeport.identity.openid.problems import LogoutRefused, ProviderUnavailable
 from homeport.identity.openid.sign_in import COOKIE as SIGN_IN_COOKIE
 from homeport.identity.openid.sign_in import SECONDS
 from homeport.identity.registration import ALLOWED
@@ -48,11 +48,17 @@ def _sign_in(identity: Identity) -> APIRouter:
 
     @router.get("/login", dependencies=[require(Verb.PUBLIC, rate="auth")], status_code=302, response_class=Response)
     async def begin_oidc_sign_in(
+        request: Request,
         then: Annotated[str, Query(alias="next", description="Path to go to afterwards.")] = "/",
     ) -> Response:
-        """Send the browser to the OpenID provider."""
+        """Send the browser to the OpenID provider; back to the sign-in page when that does not answer."""
         identity.open_mode.refuse_sign_in()
-        begun = await openid.begin(then)
+        try:
+            begun = await openid.begin(then)
+        except ProviderUnavailable as problem:
+            if request.headers.get("sec-fetch-mode") != "navigate":  # a program reads the answer itself
+                raise
+            return RedirectResponse(f"/?{urlencode({'sign_in_problem': problem.code})}", 302, _NO_STORE)
         away = RedirectResponse(begun.url, 302, _NO_STORE)
         # Lax: the browser comes back from another site.
         away.set_cookie(SIGN_IN_COOKIE, begun.cookie, SECONDS, path="/", secure=True, httponly=True, samesite="lax")

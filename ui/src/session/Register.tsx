@@ -30,7 +30,7 @@ export default function Register() {
   });
   const error = register.error;
   const fields = error instanceof ApiError ? error.fields : {};
-  const codeRefused = error instanceof ApiError && error.status === 403 && error.code !== "account_banned";
+  const codeRefused = error instanceof ApiError && error.code === "invalid_invite_code";
   const taken = error instanceof ApiError && error.status === 409;
   const nameProblem = taken
     ? error.message
@@ -73,7 +73,9 @@ export default function Register() {
         styles={{ input: { fontFamily: "var(--mantine-font-family-monospace)" } }}
         value={code}
         error={
-          codeRefused ? error.message : (fields.invite_code ?? (tried && !code ? "You need one to register." : null))
+          codeRefused
+            ? `${error.message} It may be used up or over: ask for a new one.`
+            : (fields.invite_code ?? (tried && !code ? "You need one to register." : null))
         }
         onChange={(event) => {
           setCode(inviteCode(event.currentTarget.value));

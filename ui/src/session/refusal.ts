@@ -13,8 +13,8 @@ export function refusalOf(error: Error, now: number): Refusal {
   const details = (error.body.details ?? {}) as { retry_after?: number };
   if (error.status === 429) {
     const seconds = Number(details.retry_after ?? error.body.retry_after ?? 0);
-    if (seconds > 0) return { title: "Too many attempts", message: error.message, until: now + seconds * 1000 };
-    return { title: "Too many attempts", message: error.message };
+    const title = error.code === "registration_limit" ? "Not today" : "Too many attempts";
+    return { title, message: error.message, ...(seconds > 0 && { until: now + seconds * 1000 }) };
   }
   if (error.code === "account_banned")
     return { title: "You cannot sign in", message: `${error.message} Ask whoever runs this portal.` };
