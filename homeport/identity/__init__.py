@@ -31,10 +31,11 @@ from homeport.identity.models import User
 from homeport.identity.onboarding import OnboardingGate
 from homeport.identity.open_mode import OpenMode
 from homeport.identity.openid import OpenId
-from homeport.identity.origin import SAFE_METHODS, is_foreign, is_own_origin, needs_origin
+from homeport.identity.origin import is_foreign, is_own_origin, needs_origin
 from homeport.identity.own_machine import OwnMachine
 from homeport.identity.passkeys import Passkeys
 from homeport.identity.plans import CustomerPlan, Plans, plan_of
+from homeport.identity.presented import presented
 from homeport.identity.problems import (
     AccountBanned,
     InvalidCredentials,
@@ -42,11 +43,11 @@ from homeport.identity.problems import (
     Unauthenticated,
     UserNotFound,
 )
-from homeport.identity.rate_limits import MemoryWindows, RateLimits, RedisWindows, Windows
+from homeport.identity.rate_limits import RateLimits, windows_for
 from homeport.identity.registration import Registrations
 from homeport.identity.second_factors import SecondFactors
 from homeport.identity.sessions import Sessions, SignIn
-from homeport.identity.sockets import BEARER_PROTOCOL, OpenSockets, Socket, bearer_protocol
+from homeport.identity.sockets import OpenSockets, Socket
 from homeport.identity.ssh_keys import SshKeys
 from homeport.identity.throttle import Throttle
 from homeport.identity.tickets import Tickets
@@ -117,7 +118,7 @@ class Identity:
         self.api_keys = ApiKeys(database, clock, self._cache, self._uses)
         self.audit = AuditLog(database, clock, key_dir)
         self.proxies = Proxies(settings.trusted_proxies)
-        self.rate_limits = RateLimits(_windows(settings, clock), clock)
+        self.rate_limits = RateLimits(windows_for(settings.redis_url.get_secret_value(), clock), clock)
         self.onboarding = OnboardingGate(database)
         self.plans = Plans(database, clock, bus)
         self.customers = Customers(database, clock, bus, holdings)
@@ -285,13 +286,11 @@ class Identity:
 
     async def bind_to_customer(self, actor: Actor, customer_id: str, login: str) -> None:
         """The user sees that customer's things only, at once. Raises what Customers.bind raises."""
-        user, credentials = await self.customers.bind(actor, customer_id, login)
-        self._moved(user, credentials)
+        self.changed((await self.customers.bind(actor, customer_id, login)).id)
 
     async def unbind_from_customer(self, actor: Actor, customer_id: str, login: str) -> None:
         """The user is one of the portal's own people again. Raises what Customers.unbind raises."""
-        user, credentials = await self.customers.unbind(actor, customer_id, login)
-        self._moved(user, credentials)
+        self.changed((await self.customers.unbind(actor, customer_id, login)).id)
 
     async def user_of(self, actor: Actor) -> User:
         """The user behind a session or key. Raises UserNotFound."""
@@ -311,7 +310,7 @@ class Identity:
         holder = await self.certificates.admission.admit(connection)
         if connection.scope["type"] == "websocket" and is_foreign(connection, self._base_url):
             raise OriginRefused("This WebSocket was not opened by a page of this portal.")
-        token, via = _presented(connection)
+        token, via = presented(connection)
         if not token and holder is not None:
             if needs_origin(connection) and is_foreign(connection, self._base_url):
                 raise OriginRefused("This request did not come from a page of this portal.")
@@ -357,14 +356,6 @@ class Identity:
         for credential_id in credentials - existing:
             self.sockets.end_credential(credential_id)
 
-    def _moved(self, user: User, credentials: list[str]) -> None:
-        """The credentials stay good; what was known about them, and what is open by them, does not."""
-        for credential_id in credentials:
-            self._cache.forget(credential_id)
-            self.tickets.forget(credential_id)
-            self.sockets.end_credential(credential_id)
-        log.info("a user was moved", user=user.username, customer=user.customer_id)
-
     def ended(self, credential_id: str, user_id: str) -> None:
         """A credential is no more: nothing remembers it, and what is open by it ends."""
         self._cache.forget(credential_id)
@@ -383,30 +374,3 @@ class Identity:
         self._cache.forget_user(user_id)
         self.tickets.forget_user(user_id)
         self.sockets.end_user(user_id)
-
-
-def _presented(connection: HTTPConnection) -> tuple[str, str]:
-    """A credential that the client sent on purpose, and how: not a cookie, which browsers send by themselves."""
-    scheme, _, value = connection.headers.get("authorization", "").partition(" ")
-    if scheme.lower() in {"bearer", "api-key"} and value.strip():
-        return value.strip(), "bearer"
-    if key := connection.headers.get("x-api-key", ""):
-        return key, "bearer"
-    if connection.scope["type"] == "websocket" and (offered := bearer_protocol(connection)):
-        return offered.removeprefix(BEARER_PROTOCOL), "bearer"
-    if connection.scope["type"] == "websocket" and (ticket := connection.query_params.get("ticket", "")):
-        return ticket, "ticket"
-    if connection.scope["type"] == "websocket" or connection.scope["method"] in SAFE_METHODS:
-        return connection.query_params.get("token") or connection.query_params.get("access_token", ""), "query"
-    return "", "none"
-
-
-def _windows(settings: Settings, clock: Clock) -> Windows:
-    in_memory = MemoryWindows(clock)
-    url = settings.redis_url.get_secret_value()
-    if not url:
-        return in_memory
-    from redis.asyncio import Redis
-
-    redis = Redis.from_url(url, socket_timeout=1.0, socket_connect_timeout=1.0)
-    return RedisWindows(redis, in_memory)

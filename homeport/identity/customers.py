@@ -142,8 +142,8 @@ class Customers:
             users = await store.users_of_customer(db, customer_id)
         return {"data": [_user_body(user) for user in users], "total": len(users)}
 
-    async def bind(self, actor: Actor, customer_id: str, login: str) -> tuple[User, list[str]]:
-        """Make a user one of the customer's, and the credentials that stood for more.
+    async def bind(self, actor: Actor, customer_id: str, login: str) -> User:
+        """Make a user one of the customer's; what was known of them counts no more.
 
         Raises UserNotFound, RoleTooHigh, LastSuperadmin, Conflict.
         """
@@ -158,9 +158,10 @@ class Customers:
             if user.customer_id not in (None, customer_id):
                 raise Conflict(f"{user.username} belongs to another customer: take them out there first.")
             check_management(actor, user, superadmins)
-            return user, await self._move(db, user, customer_id)
+            user.customer_id, user.updated_at = customer_id, self._clock.now()
+            return user
 
-    async def unbind(self, actor: Actor, customer_id: str, login: str) -> tuple[User, list[str]]:
+    async def unbind(self, actor: Actor, customer_id: str, login: str) -> User:
         """The user becomes one of the portal's own people. Raises CustomerNotFound, UserNotFound, RoleTooHigh."""
         async with self._database.write() as db:
             await self._find(db, customer_id)
@@ -169,12 +170,8 @@ class Customers:
             if user is None:
                 raise UserNotFound(f"The customer has no user {login[:80]!r}.")
             check_management(actor, user)
-            return user, await self._move(db, user, None)
-
-    async def _move(self, db: AsyncSession, user: User, customer_id: str | None) -> list[str]:
-        user.customer_id = customer_id
-        user.updated_at = self._clock.now()
-        return list(await store.credentials_of(db, user.id))
+            user.customer_id, user.updated_at = None, self._clock.now()
+            return user
 
     async def _find(
         self, db: AsyncSession, customer_id: str, actor: Actor | None = None, *, hold: bool = False

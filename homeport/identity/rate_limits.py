@@ -121,3 +121,13 @@ class RateLimits:
         if count > limit:
             raise RateLimited(taken.headers, max(1, int(left) + 1))
         return taken
+
+
+def windows_for(redis_url: str, clock: Clock) -> Windows:
+    """Shared by the portals that use one Redis; in memory without one (empty), and while it does not answer."""
+    in_memory = MemoryWindows(clock)
+    if not redis_url:
+        return in_memory
+    from redis.asyncio import Redis
+
+    return RedisWindows(Redis.from_url(redis_url, socket_timeout=1.0, socket_connect_timeout=1.0), in_memory)
