@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection
 
 from homeport.identity import scopes
 from homeport.identity.access import EVERYTHING, Actor, Role
+from homeport.identity.actors import person
 from homeport.identity.cache import CredentialCache, LastUses
 from homeport.identity.certificates import store
 from homeport.identity.certificates.peer import Door, Shown
@@ -98,18 +99,7 @@ def _actor(certificate: ClientCertificate, user: User | None, delegator: ClientC
     if certificate.kind == store.PERSON:
         if user is None or user.banned_at is not None:
             return None
-        return Actor(
-            id=user.id,
-            kind="user",
-            name=user.username,
-            role=Role(user.role),
-            customer_id=user.customer_id,
-            credential_id=certificate.id,
-            expires_at=certificate.expires_at,
-            scopes=scopes.read(user.scopes),
-            within=capabilities,
-            number=user.number,
-        )
+        return person(user, credential_id=certificate.id, expires_at=certificate.expires_at, within=capabilities)
     if certificate.kind == store.PLUGIN_AGENT:
         if delegator is None:
             return None

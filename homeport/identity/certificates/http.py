@@ -157,7 +157,7 @@ def _own(certificates: Certificates) -> APIRouter:
     ) -> schemas.Made:
         """A certificate that stands for you. Its key is shown this once."""
         call.concerns("certificate", body.label[:100])
-        issued = await own.issue(actor, body.label, form=body.form, legacy=body.legacy, days=body.days)
+        issued = await own.issue(actor, body.label, form=body.form, legacy=body.legacy, days=body.days, csr=body.csr)
         response.headers["cache-control"] = "no-store"
         return schemas.Made(**_made(certificates, issued))
 
@@ -198,10 +198,18 @@ def _rotation(certificates: Certificates) -> APIRouter:
         """410: a key is shown when it is made, and kept nowhere."""
         raise ShownOnce("The key was shown when it was made. POST /api/certs/mtls/rotate makes another one.")
 
-    @router.get("/admin/auth-mode", dependencies=[require(READ)])
-    async def get_auth_mode() -> schemas.AuthMode:
-        """How people's keys are kept: always as they like it."""
-        return schemas.AuthMode(mode="p12")
+    @router.get("/admin/auth-mode", dependencies=[require(Verb.ACCOUNT_SECURITY)])
+    async def get_auth_mode(actor: CurrentActor) -> schemas.AuthMode:
+        """Whether the key of your newest good certificate was made here or by your own hardware."""
+        good = [row for row in await certificates.own.list_for(actor.id) if row.revoked_at is None]
+        mode = "hardware-bound" if good and good[0].enrollment_method == "csr" else "p12"
+        return schemas.AuthMode(mode=mode, admin_auth_mode=mode)
+
+    @router.post("/admin/upgrade-to-hardware-bound", dependencies=[require(Verb.ACCOUNT_SECURITY)])
+    async def bind_certificate_to_hardware(body: schemas.Csr, actor: CurrentActor) -> schemas.Rotated:
+        """A certificate for a key of your own hardware, in place of the one in use, which is refused from now on."""
+        issued, old = await certificates.own.rotate(actor, None, csr=body.csr)
+        return schemas.Rotated(**_made(certificates, issued), replaced=old)
 
     return router
 
@@ -251,7 +259,8 @@ def _signed(certificates: Certificates, issued: Issued) -> dict[str, object]:
 
 def _made(certificates: Certificates, issued: Issued) -> dict[str, object]:
     bundle = issued.bundle
-    assert bundle is not None
+    if bundle is None:
+        return _signed(certificates, issued)
     return {
         **_signed(certificates, issued),
         "p12": base64.b64encode(bundle.p12).decode() if bundle.p12 else None,

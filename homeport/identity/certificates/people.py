@@ -14,6 +14,7 @@ from homeport.identity.certificates.authority import LIFETIME, ClientAuthority
 from homeport.identity.certificates.bundles import Format, new_key, pack
 from homeport.identity.certificates.issuing import Issued, Order, checked_label, lasting, sign
 from homeport.identity.certificates.problems import CertificateNotFound
+from homeport.identity.certificates.signing_requests import key_of
 from homeport.identity.models import ClientCertificate
 from homeport.identity.problems import Forbidden
 from homeport.kit.clock import Clock
@@ -43,12 +44,24 @@ class OwnCertificates:
         form: Format = "p12",
         legacy: bool = False,
         days: int | None = None,
+        csr: str | None = None,
     ) -> Issued:
-        """One that may do what its person may, within what it was made by. Raises ValidationFailed, Conflict."""
-        return await self._issue(actor, checked_label(label), form, lasting(days), actor.within, legacy=legacy)
+        """One that may do what its person may, within what it was made by; for the key of `csr`, if there is one.
+
+        Raises ValidationFailed, CsrInvalid, Conflict.
+        """
+        label, lasts = checked_label(label), lasting(days)
+        return await self._issue(actor, label, form, lasts, actor.within, legacy=legacy, csr=csr)
 
     async def rotate(
-        self, actor: Actor, ref: str | None, *, form: Format = "p12", legacy: bool = False, label: str = "browser"
+        self,
+        actor: Actor,
+        ref: str | None,
+        *,
+        form: Format = "p12",
+        legacy: bool = False,
+        csr: str | None = None,
+        label: str = "browser",
     ) -> tuple[Issued, str | None]:
         """A new one in place of `ref` (None: of the one in use, else the newest), which is refused from now on; its id.
 
@@ -63,10 +76,11 @@ class OwnCertificates:
             raise CertificateNotFound(f"You have no certificate {ref[:80]}.")
         old = old or (rows[0] if rows else None)
         if old is None:
-            return await self._issue(actor, checked_label(label), form, LIFETIME, actor.within, legacy=legacy), None
+            first = await self._issue(actor, checked_label(label), form, LIFETIME, actor.within, legacy=legacy, csr=csr)
+            return first, None
         held = scopes.read(old.scopes) or ()
         within = held if covers(actor.within, held) else actor.within
-        issued = await self._issue(actor, old.label, form, LIFETIME, within, legacy=legacy, replaces=old)
+        issued = await self._issue(actor, old.label, form, LIFETIME, within, legacy=legacy, csr=csr, replaces=old)
         self._ended(old.id, actor.id)
         return issued, old.id
 
@@ -118,27 +132,31 @@ class OwnCertificates:
         within: tuple[str, ...],
         *,
         legacy: bool,
+        csr: str | None,
         replaces: ClientCertificate | None = None,
     ) -> Issued:
         order = Order(
             kind=store.PERSON,
             label=label,
             within=within,
-            method=form,
+            method="csr" if csr else form,
             lasts=lasts,
             user_id=actor.id,
             unit=actor.name,
             created_by=actor.id,
             until=actor.expires_at if actor.kind == "key" else None,
         )
-        key, now = new_key(), self._clock.now()
-        issued = sign(self._authority, self._clock, key.public_key(), order)
+        key, now = None if csr else new_key(), self._clock.now()
+        public = key.public_key() if key else key_of(csr or "")
+        issued = sign(self._authority, self._clock, public, order)
         async with self._database.write() as db:
             if replaces is not None:
                 await store.revoke(db, [replaces.id], now)
             elif sum(_is_good(row, now) for row in await store.list_of_person(db, actor.id)) >= MOST:
                 raise Conflict(f"You have {MOST} certificates already: revoke one that you do not use.")
             db.add(issued.row)
+        if key is None:
+            return issued
         name = f"Homeport {actor.name} {label}"
         bundle = pack(key, issued.certificate, self._authority.certificate, form, name=name, legacy=legacy)
         return Issued(issued.row, issued.certificate, bundle)

@@ -18,18 +18,23 @@ class _Camel(BaseModel):
 
 
 class NewOwnCertificate(_Camel):
-    """`legacy` packs a P12 as old versions of macOS read it. `days` is 730 at most."""
+    """`legacy` packs a P12 as old versions of macOS read it. `days` is 730 at most. With `csr`, the certificate is for
+    the key of that request."""
 
     label: str = Field("browser", max_length=100)
+    csr: str | None = Field(None, max_length=LONGEST_CSR)
     form: Form = Field("p12", validation_alias=AliasChoices("format", "form"), serialization_alias="format")
     legacy: bool = False
     days: int | None = Field(None, validation_alias=AliasChoices("days", "expiresInDays"))
 
 
-class NewAgent(NewOwnCertificate):
+class NewAgent(_Camel):
     """`capabilities` are scopes, none of which you lack; `tunnels:read` alone when nothing is said."""
 
     label: str = Field(max_length=100)
+    form: Form = Field("p12", validation_alias=AliasChoices("format", "form"), serialization_alias="format")
+    legacy: bool = False
+    days: int | None = Field(None, validation_alias=AliasChoices("days", "expiresInDays"))
     capabilities: list[str] | None = None
     allowed_sites: list[str] = []
 
@@ -150,5 +155,8 @@ class Done(BaseModel):
     ok: bool = True
 
 
-class AuthMode(BaseModel):
+class AuthMode(_Camel):
+    """`p12`, or `hardware-bound` when the newest certificate is for a key that was not made here."""
+
     mode: str
+    admin_auth_mode: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 
 from homeport.identity import Actor, Role
+from homeport.testing.client_certificates import signing_request
 from homeport.testing.door import Door
 from tests.identity.certificates.conftest import holding, own
 
@@ -82,3 +83,19 @@ async def test_administrators_see_everybodys_and_revoke_those_of_whom_they_outra
         assert (await adam.delete("/api/certs/agent/laptop")).status_code == 404  # a label names machines only
         async with holding(door, made) as client:
             assert (await client.get("/api/services")).json()["error"] == "Certificate has been revoked"
+
+
+async def test_a_key_that_never_leaves_its_hardware(door: Door, admin: httpx.AsyncClient) -> None:  # host C
+    made = await own(admin)
+    assert (await admin.get("/api/certs/admin/auth-mode")).json()["mode"] == "p12"
+    async with holding(door, made) as client:
+        path, csr = "/api/certs/admin/upgrade-to-hardware-bound", signing_request(common_name="agent:x")
+        assert (await client.post(path, json={"csr": "nonsense"})).json()["code"] == "csr_invalid"
+        bound = (await client.post(path, json={"csr": csr})).json()
+        assert (bound["replaced"], bound["key"], bound["p12"]) == (made["id"], None, None)
+        assert (await client.get("/api/services")).json()["error"] == "Certificate has been revoked"
+    async with holding(door, bound) as client:
+        assert (await client.get("/api/auth/me")).json()["username"] == "admin"
+        assert (await client.get("/api/certs/admin/auth-mode")).json()["adminAuthMode"] == "hardware-bound"
+    another = await own(admin, csr=signing_request())
+    assert (another["key"], another["pem"]) == (None, None)
