@@ -27,6 +27,7 @@ from homeport.identity.api_keys import NewKey, shown_prefix
 from homeport.identity.certificates import http as certificates_http
 from homeport.identity.guard import CurrentActor, require
 from homeport.identity.models import ApiKey
+from homeport.identity.openid import check_http as openid_check_http
 from homeport.identity.openid import http as openid_http
 from homeport.identity.scopes import role_of_scopes, scopes_of_role
 from homeport.kit.problems import ValidationFailed
@@ -51,6 +52,7 @@ def routes(identity: Identity, settings: Settings) -> list[APIRouter]:
         ssh_keys_http.routes(identity),
         *certificates_http.routes(identity.certificates),
         *openid_http.routes(identity, settings),
+        openid_check_http.routes(identity, settings),
     ]
 
 

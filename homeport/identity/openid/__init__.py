@@ -6,6 +6,7 @@ Owns the table `oidc_marks`, and the sessions that begin there. Routes are in `i
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
 import structlog
@@ -30,6 +31,14 @@ from homeport.storage import Database
 AFTER_LOGOUT = "/"
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Checked:
+    """How many keys the provider signs with, or half a sentence about why it cannot be used."""
+
+    keys: int
+    problem: str | None
 
 
 class OpenId:
@@ -156,6 +165,24 @@ class OpenId:
             self._ended(session_id, user_id)
         log.info("the provider ended sessions", sessions=len(ended))
         return len(ended)
+
+    async def check(self) -> Checked:
+        """Whether the provider can be used, for an administrator. Raises ProviderNotConfigured."""
+        self._require()
+        try:
+            return Checked(keys=await self._provider.check(), problem=None)
+        except ProviderUnavailable as problem:
+            return Checked(keys=0, problem=problem.message)
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """What a client at the provider has to be told of this portal."""
+        base = self._base_url()
+        return {
+            "redirect_uri": self._flow.redirect_uri,
+            "post_logout_redirect_uri": base + AFTER_LOGOUT,
+            "backchannel_logout_uri": f"{base}/api/auth/oidc/backchannel-logout",
+        }
 
     async def tidy(self) -> None:
         """Forget what matters to no token any more."""

@@ -36,6 +36,9 @@ class KeySet:
             raise ValueError("it is not a set of keys")
         self._keys = [key for key in given if isinstance(key, Mapping) and _signs(key)]
 
+    def __len__(self) -> int:
+        return len(self._keys)
+
     def find(self, key_id: str | None, algorithm: str) -> PyJWK | None:
         """The key with that id for that algorithm; without an id, the only one that fits."""
         kind, curve = ALGORITHMS[algorithm]

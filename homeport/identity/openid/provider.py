@@ -57,6 +57,10 @@ class Provider:
         self._keys: tuple[float, KeySet] | None = None
         self._failed: tuple[float, str] | None = None
 
+    @property
+    def _discovery(self) -> str:
+        return f"{self.issuer.removesuffix('/')}/.well-known/openid-configuration"
+
     async def metadata(self) -> Metadata:
         """Read once an hour. Raises ProviderUnavailable."""
         if known := self._younger_than(KEPT_SECONDS, self._metadata):
@@ -75,6 +79,15 @@ class Provider:
         async with self._lock:
             keys = self._younger_than(REFETCH_SECONDS, self._keys) or await self._read_keys()
         return keys.find(key_id, algorithm)
+
+    async def check(self) -> int:
+        """Ask for everything anew: how many keys it signs with. Raises ProviderUnavailable, which tells why here."""
+        try:
+            document = await self._get(self._discovery)
+            keys = KeySet(await self._get(self._metadata_of(document).jwks_uri))
+        except ValueError as problem:
+            raise ProviderUnavailable(str(problem)) from None
+        return len(keys)
 
     async def exchange(self, code: str, verifier: str, redirect_uri: str) -> Mapping[str, Any]:
         """The tokens for an authorization code. Raises SignInRefused, ProviderUnavailable."""
@@ -106,9 +119,8 @@ class Provider:
 
     async def _read_metadata(self) -> Metadata:
         self._refuse_so_soon()
-        url = f"{self.issuer.removesuffix('/')}/.well-known/openid-configuration"
         try:
-            metadata = self._metadata_of(await self._get(url))
+            metadata = self._metadata_of(await self._get(self._discovery))
         except (ProviderUnavailable, ValueError) as problem:
             raise self._failing(problem) from None
         self._metadata = (self._clock.monotonic(), metadata)

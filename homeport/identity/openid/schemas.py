@@ -31,6 +31,19 @@ class Config(BaseModel):
     onboarding: str
 
 
+class OidcCheck(BaseModel):
+    """What to enter at the provider, and whether it can be used: `problem` is half a sentence, null when it can."""
+
+    enabled: bool
+    issuer: str
+    client_id: str
+    redirect_uri: str
+    post_logout_redirect_uri: str
+    backchannel_logout_uri: str
+    keys: int
+    problem: str | None
+
+
 class LoggedOut(BaseModel):
     """How many sessions the provider ended."""
 

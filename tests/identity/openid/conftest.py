@@ -18,7 +18,7 @@ from urllib.parse import parse_qs
 import httpx
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from fastapi import APIRouter
 
 from homeport.identity import COOKIE, Identity, Verb
@@ -229,10 +229,14 @@ class FakeProvider:
         return {name: value for name, value in claims.items() if value is not None}
 
 
-def public(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, kid: str, **more: Any) -> dict[str, Any]:
+def public(
+    key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey, kid: str, **more: Any
+) -> dict[str, Any]:
     """As a jwks_uri has it."""
     if isinstance(key, rsa.RSAPrivateKey):
         described = jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
+    elif isinstance(key, ed25519.Ed25519PrivateKey):
+        described = jwt.algorithms.OKPAlgorithm.to_jwk(key.public_key(), as_dict=True)
     else:
         described = jwt.algorithms.ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
     return {**described, "kid": kid, "use": "sig", **more}

@@ -47,3 +47,13 @@ def test_a_role_of_the_realm_opens_what_it_should_and_nothing_else(
         for method, path, body, who in ROUTES:
             answer = client.request(method, path, json=body)
             assert (answer.status_code not in {401, 403}) is (name in who), f"{method} {path}: {answer.text}"
+
+
+def test_the_shell_says_whether_the_provider_can_be_used_and_what_to_enter_there(
+    portal: PortalProcess, provider: OidcProvider
+) -> None:
+    checked = portal.ask("openid")
+    assert (checked["issuer"], checked["problem"]) == (provider.issuer, None)
+    assert checked["keys"] >= 1
+    assert checked["redirect_uri"] == f"{portal.base_url}/api/auth/oidc/callback"
+    assert "answers, with" in portal.homeport("openid").stdout

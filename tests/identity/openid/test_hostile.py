@@ -12,9 +12,9 @@ import httpx
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from homeport.identity import COOKIE
+from homeport.identity import COOKIE, Role
 from homeport.identity.openid.provider import MAX_ANSWER
 from homeport.settings import Settings
 from homeport.storage import Database
@@ -395,3 +395,28 @@ async def test_without_a_provider_there_is_nothing_to_sign_in_with(tmp_path: Pat
 def test_an_issuer_that_is_no_https_address_is_refused_at_the_start(issuer: str) -> None:
     with pytest.raises(ValueError, match="https"):
         Settings(oidc_issuer=issuer)
+
+
+async def test_an_administrator_learns_why_a_provider_cannot_be_used_and_nobody_else_does(fake: Fake) -> None:
+    async with fake.door.client(await fake.door.admin_token()) as client:
+        assert (await client.get("/api/settings/openid")).json()["problem"] is None
+        document = json.dumps({**fake.provider.metadata(), "issuer": "https://other.example"}).encode()
+        fake.provider.answers["/.well-known/openid-configuration"] = (200, document)
+        checked = (await client.get("/api/settings/openid")).json()
+    assert (checked["keys"], checked["problem"]) == (0, "it calls itself https://other.example")
+    async with fake.door.client(await fake.door.add_user("ann", Role.MODERATOR)) as client:
+        assert (await client.get("/api/settings/openid")).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("alg", "key"),
+    [
+        ("PS256", RSA_KEY),
+        ("RS512", RSA_KEY),
+        ("ES384", ec.generate_private_key(ec.SECP384R1())),
+        ("EdDSA", ed25519.Ed25519PrivateKey.generate()),
+    ],
+)
+async def test_every_algorithm_that_is_listed_is_understood(fake: Fake, alg: str, key: Any) -> None:
+    fake.provider.keys = [public(key, "one")]
+    assert (await fake.me(signed(fake.claims(), key=key, alg=alg))).status_code == 200
