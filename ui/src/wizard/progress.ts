@@ -13,8 +13,8 @@ export interface Facts {
   role: string;
   has_password: boolean;
   password_changed_at?: string | null;
+  /** A passkey alone does not count: beside it the password still opens the account by itself. */
   totp_enabled: boolean;
-  passkeys: number;
 }
 
 const NOTHING: Progress = { past: [], left: false };
@@ -49,7 +49,7 @@ export function stepOf(facts: Facts, progress: Progress | null): StepName | null
 /** Whether a step that is past was really done; what nobody knows of counts as done. */
 export function wasDone(facts: Facts, step: StepName): boolean {
   if (step === "password") return !facts.has_password || !!facts.password_changed_at;
-  return step !== "factor" || facts.totp_enabled || facts.passkeys > 0;
+  return step !== "factor" || facts.totp_enabled;
 }
 
 /** The progress after a step was done or left out. */
