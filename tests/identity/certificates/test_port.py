@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import socket
 import sqlite3
 import subprocess
@@ -128,6 +129,39 @@ def test_a_machines_certificate_from_issue_to_revocation(at: CertificatePort) ->
     assert seconds < 1.5
     assert at.curl("/api/services", pem=pem)[1]["error"] == "Certificate has been revoked"
     assert refusal(at, pem) == (403, "Certificate has been revoked")
+
+
+class TestShell:
+    def test_a_file_that_is_there_is_not_written_over_and_nothing_is_issued(self, at: CertificatePort) -> None:
+        file = at.folder / "there.pem"
+        file.write_text("mine")
+        done = at.portal.homeport("certs", "issue", "there", "--format", "pem", "--out", str(file))
+        assert (done.returncode, "is there already" in done.stderr, file.read_text()) == (2, True, "mine")
+        assert "there" not in [row["label"] for row in at.portal.ask("certs")["agents"]]
+
+    def test_a_refusal_leaves_no_file(self, at: CertificatePort) -> None:
+        file = at.folder / "never.p12"
+        done = at.portal.homeport("certs", "issue", "a b", "--out", str(file))
+        assert (done.returncode, file.exists()) == (6, False)
+
+    def test_a_p12_of_ones_own_and_its_password_once(self, at: CertificatePort) -> None:
+        done = at.portal.homeport("certs", "issue", "mine", "--me", "--days", "3", cwd=at.folder)
+        password = done.stdout.strip().rpartition(" ")[2]
+        file = at.folder / "mine.p12"
+        assert file.stat().st_mode & 0o777 == 0o600
+        status, body = at.curl("/api/auth/me", "--cert-type", "P12", "--cert", f"{file}:{password}")
+        assert (status, body["username"]) == (200, "admin")
+        [row] = [one for one in at.portal.ask("certs", "list", "--me")["certificates"] if one["label"] == "mine"]
+        shown = at.portal.homeport("certs").stdout
+        assert ("what admin may" in shown, password in shown) == (True, False)
+        assert at.portal.homeport("certs", "revoke", "--me", row["id"]).returncode == 0
+        assert at.curl("/api/auth/me", "--cert-type", "P12", "--cert", f"{file}:{password}")[0] == 403
+
+    def test_the_lines_for_a_machine_that_enrols(self, at: CertificatePort) -> None:
+        told = at.portal.homeport("certs", "enroll", "roller", "-c", "services:read").stdout
+        assert re.match(r"[0-9a-f]{64}\n", told)
+        assert "openssl req -new" in told
+        assert at.portal.ask("certs", "enroll", "roller", "-c", "services:read")["label"] == "roller"
 
 
 class TestFaults:
