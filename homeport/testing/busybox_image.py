@@ -35,12 +35,17 @@ def busybox_archive(
         folders=("bin", "tmp", "etc", "data", "dev", "proc", "sys"),
         owned=owned,
     )
+    return image_archive(layer, *tags, cmd=cmd)
+
+
+def image_archive(layer: bytes, *tags: str, cmd: Sequence[str], env: Sequence[str] = ("PATH=/bin",)) -> bytes:
+    """An image of one layer (a tar), as `docker load` reads it."""
     config = json.dumps(
         {
             "architecture": "amd64",
             "os": "linux",
             "created": "2026-01-01T00:00:00Z",
-            "config": {"Cmd": list(cmd), "Env": ["PATH=/bin"]},
+            "config": {"Cmd": list(cmd), "Env": list(env)},
             "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest()]},
         },
         sort_keys=True,
