@@ -12,6 +12,7 @@ from homeport.identity.access import Verb, allowed
 from homeport.identity.audit import AuditQuery
 from homeport.identity.guard import CurrentActor, require
 from homeport.identity.models import AuditRecord
+from homeport.identity.retention import ACTIVITY_RULE
 from homeport.kit.clock import parse_rfc3339, rfc3339_ms
 from homeport.kit.parameters import whole_number
 from homeport.kit.problems import InvalidParameter
@@ -21,7 +22,7 @@ READ = require(Verb.AUDIT_READ)
 
 def routes(identity: Identity) -> APIRouter:
     router = APIRouter(prefix="/api", tags=["audit"])
-    audit = identity.audit
+    audit, options = identity.audit, identity.options
 
     @router.get("/admin/audit-log", dependencies=[READ])
     async def list_audit_log(
@@ -52,8 +53,10 @@ def routes(identity: Identity) -> APIRouter:
         """The latest acts: all of them for administrators, one's own for everybody else."""
         everybodys = actor.role.is_admin and allowed(actor, Verb.AUDIT_READ)
         wanted = AuditQuery(actor=None if everybodys else actor.id, result="done")
-        found, total = await audit.page(wanted, *_window(limit, offset, 20, 50))
-        return {"activities": [_activity(record) for record in found], "total": total}
+        wished, start = _window(limit, offset, 20, 50)
+        reach = int(options.get(ACTIVITY_RULE.key, ACTIVITY_RULE.default))  # an administrator says how far back
+        found, total = await audit.page(wanted, max(0, min(wished, reach - start)), start)
+        return {"activities": [_activity(record) for record in found], "total": min(total, reach)}
 
     return router
 

@@ -17,6 +17,8 @@ from homeport.storage import Database
 
 AUDIT_RULE = Rule("retention_audit_log_days", "days", 90, 3650, "Audit records, and the activity made of them.")
 
+ACTIVITY_RULE = Rule("retention_activity_max", "records", 500, 100_000, "How far back the activity feed goes.")
+
 
 class OldRecords:
     """The audit log's older days. The rest of the log stays verifiable."""

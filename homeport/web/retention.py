@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from homeport.identity.audit import PORTAL, Act, AuditLog
+from homeport.identity.retention import ACTIVITY_RULE
 from homeport.kit.clock import Clock, parse_rfc3339, rfc3339
 from homeport.kit.problems import ValidationFailed
 from homeport.kit.retention import Keeper, Rule
@@ -19,7 +20,6 @@ from homeport.storage import Database, Options
 
 INTERVAL_KEY = "cleanup_interval_hours"
 VACUUM_KEY = "auto_vacuum"
-ACTIVITY_KEY = "retention_activity_max"
 _LAST_RUN = "retention_last_run"
 _LOOK_SECONDS = 300.0  # between two looks at the clock, so that a shorter interval counts soon
 _FIRST_SECONDS = 60.0  # the start of a portal has other things to do
@@ -28,7 +28,10 @@ log = structlog.get_logger()
 
 
 class NotKeptYet:
-    """Something that seed 002 lets an administrator limit and that no part keeps: the value is kept for it."""
+    """Something that seed 002 lets an administrator limit, and of which no part keeps rows: only the value is kept.
+
+    Of the activity there never are any: the feed is made of audit records, and ends where the value says.
+    """
 
     def __init__(self, name: str, rule: Rule) -> None:
         self.name = name
@@ -45,11 +48,8 @@ class NotKeptYet:
 DOCUMENTED: tuple[Keeper, ...] = (
     NotKeptYet("chat", Rule("retention_chat_days", "days", 7, 3650, "Messages in channels; pinned ones stay.")),
     NotKeptYet("dms", Rule("retention_dm_days", "days", 30, 3650, "Between two people or in a group.")),
-    NotKeptYet(
-        "notifications", Rule("retention_notifications_days", "days", 30, 3650, "What was told under the bell.")
-    ),
-    # The feed is made of audit records, so nothing of its own is deleted: the limit ends the feed.
-    NotKeptYet("activity", Rule(ACTIVITY_KEY, "records", 500, 100_000, "How far back the activity feed goes.")),
+    NotKeptYet("notifications", Rule("retention_notifications_days", "days", 30, 3650, "What the portal told people.")),
+    NotKeptYet("activity", ACTIVITY_RULE),
     NotKeptYet(
         "device_metrics", Rule("retention_device_metrics_days", "days", 14, 365, "Measurements of the machines.")
     ),

@@ -186,6 +186,17 @@ async def test_all_audit_records_may_be_old(opened: House, admin: httpx.AsyncCli
     assert (await opened.door.identity.audit.verify()).intact
 
 
+async def test_the_activity_feed_ends_where_it_is_said(admin: httpx.AsyncClient) -> None:
+    for days in range(5):
+        await admin.put(RETENTION, json={"retention_dm_days": days})
+    await admin.put(RETENTION, json={"retention_activity_max": 3})
+    body = (await admin.get("/api/activity")).json()
+    assert (len(body["activities"]), body["total"]) == (3, 3)
+    assert len((await admin.get("/api/activity", params={"offset": 2})).json()["activities"]) == 1
+    await admin.put(RETENTION, json={"retention_activity_max": 0})
+    assert (await admin.get("/api/activity")).json() == {"activities": [], "total": 0}
+
+
 async def test_zero_days_keep_audit_records_for_ever(opened: House, admin: httpx.AsyncClient) -> None:
     await admin.put(RETENTION, json={"retention_audit_log_days": 0})
     opened.door.clock.advance(timedelta(days=5000).total_seconds())

@@ -1,4 +1,4 @@
-import { ActionIcon, Alert, Button, Group, Menu, Paper, Table, Text, Tooltip } from "@mantine/core";
+import { ActionIcon, Alert, Anchor, Button, Group, Menu, Paper, Table, Text, Tooltip } from "@mantine/core";
 import { IconCertificate, IconChevronDown, IconRefresh, IconTrash } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
@@ -107,7 +107,7 @@ function Facts({ info }: { info: CertificateInfo }) {
       )}
       {info.source === "authority" && (
         <Text size="sm" c="dimmed" mb="sm">
-          Devices trust it once they know the portal's authority (<a href="/ca.pem">ca.pem</a>). A portal with a public
+          Devices trust it once they know the portal's authority (<Anchor href="/ca.pem">ca.pem</Anchor>). A portal with a public
           name can have a certificate that everybody trusts already.
         </Text>
       )}
@@ -166,7 +166,7 @@ function All({ can }: { can: boolean }) {
             <Table.Tbody>
               {list.map((one) => (
                 <Table.Tr key={`${one.type} ${one.domain}`} data-certificate={one.domain} data-type={one.type}>
-                  <Table.Td>
+                  <Table.Td data-wide>
                     <Group gap={8} wrap="nowrap">
                       <IconCertificate size={18} stroke={1.6} aria-hidden />
                       <div>

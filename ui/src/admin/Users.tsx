@@ -107,7 +107,7 @@ function Row({ person, roles }: { person: Person; roles: People["manageable_role
               {person.username}
             </Text>
             <Text size="xs" c="dimmed">
-              {[person.name, person.email].filter(Boolean).join(" · ")}
+              {[person.name !== person.username && person.name, person.email].filter(Boolean).join(" · ")}
             </Text>
           </div>
         </Group>
