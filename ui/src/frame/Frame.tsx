@@ -32,6 +32,9 @@ import { Where } from "./Where";
 const openPalette = () => void import("@mantine/spotlight").then(({ spotlight }) => spotlight.open());
 const Palette = lazy(() => import("./Palette"));
 
+/** Everybody's account while the portal is open. */
+const DEVELOPER = "usr_developer";
+
 export function Frame() {
   useHotkeys([["mod+K", openPalette]], []);
   return (
@@ -49,6 +52,7 @@ export function Frame() {
       </nav>
       <header className={classes.top}>
         <Where />
+        <OpenSign />
         <LiveSign />
         <UnstyledButton className={classes.search} onClick={openPalette} aria-label="Go to or do anything">
           <IconSearch size={16} stroke={1.8} />
@@ -115,6 +119,19 @@ function Version() {
     <Text size="xs" c="dimmed" className={classes.version}>
       {portal.data && `Homeport ${portal.data.version}`}
     </Text>
+  );
+}
+
+/** Says that this portal was started with --open. */
+function OpenSign() {
+  const { data: me } = useQuery(meQuery);
+  if (me?.id !== DEVELOPER) return null;
+  return (
+    <Tooltip label="Nobody signs in: everybody on this machine is an administrator. Start it without --open to close it.">
+      <Badge color="red" variant="filled" tt="none">
+        Open portal
+      </Badge>
+    </Tooltip>
   );
 }
 
@@ -194,10 +211,14 @@ function Me() {
         <Menu.Item leftSection={<IconApi size={16} />} component="a" href="/docs">
           API reference
         </Menu.Item>
-        <Menu.Divider />
-        <Menu.Item leftSection={<IconLogout size={16} />} onClick={() => void signOut()}>
-          Sign out
-        </Menu.Item>
+        {me?.id !== DEVELOPER && (
+          <>
+            <Menu.Divider />
+            <Menu.Item leftSection={<IconLogout size={16} />} onClick={() => void signOut()}>
+              Sign out
+            </Menu.Item>
+          </>
+        )}
       </Menu.Dropdown>
     </Menu>
   );
