@@ -356,3 +356,19 @@ async def test_a_printed_password_counts_as_never_changed(door: Door) -> None:
         body = {"current_password": door.password, "new_password": "seven herons on a roof"}
         assert (await admin.post("/api/me/password", json=body)).status_code == 200
         assert (await admin.get("/api/me")).json()["password_changed_at"] == "2026-03-29T10:00:00Z"
+
+
+async def test_an_account_without_a_password_is_opened_by_none_and_told_so(door: Door) -> None:  # P061
+    token = await door.add_user("ann", Role.USER)
+    async with door.database.write() as db:
+        user = await store.find_user_by_login(db, "ann")
+        assert user is not None
+        user.password_hash = ""
+    async with door.client(token) as client:
+        assert (await client.get("/api/me")).json()["has_password"] is False
+        body = {"current_password": "ann", "new_password": "correct horse"}
+        answer = await client.post("/api/me/password", json=body)
+        assert (answer.status_code, answer.json()["code"]) == (409, "no_password")
+        for password in ("ann", " "):
+            answer = await client.post("/api/token", json={"username": "ann", "password": password})
+            assert (answer.status_code, answer.json()["code"]) == (401, "invalid_credentials")
