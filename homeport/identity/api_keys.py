@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from homeport.identity import scopes, store
-from homeport.identity.access import EVERYTHING, Actor, Role, covers
+from homeport.identity.access import EVERYTHING, Actor, covers
+from homeport.identity.actors import person
 from homeport.identity.cache import CredentialCache, LastUses
 from homeport.identity.models import ApiKey, User
 from homeport.identity.plans import plan_of
@@ -199,17 +200,5 @@ def _reach(actor: Actor) -> tuple[str, ...]:
 
 
 def _actor(key: ApiKey, user: User) -> Actor:
-    # The person's own scopes are asked as well, each time: whoever is demoted takes the keys along.
-    return Actor(
-        id=user.id,
-        kind="key",
-        name=user.username,
-        role=Role(user.role),
-        customer_id=user.customer_id,
-        credential_id=key.id,
-        expires_at=key.expires_at,
-        scopes=scopes.read(user.scopes),
-        within=scopes.read(key.scopes) or (),
-        number=user.number,
-        rate=key.rate,
-    )
+    within = scopes.read(key.scopes) or ()
+    return person(user, credential_id=key.id, expires_at=key.expires_at, within=within, kind="key", rate=key.rate)

@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection
 
 from homeport.identity import store
 from homeport.identity.access import Actor, Role
+from homeport.identity.actors import person
 from homeport.identity.models import User
 from homeport.identity.origin import is_foreign, needs_origin
 from homeport.identity.problems import AuthenticationOff, OpenModeRefused
@@ -42,9 +43,7 @@ class OpenMode:
         """Give the developer's account its power, or take it. Before anything is served."""
         if self.enabled:
             user = await self._empowered()
-            self._developer = Actor(
-                id=user.id, kind="user", name=user.username, role=Role.SUPERADMIN, number=user.number
-            )
+            self._developer = person(user)
             log.warning("THE PORTAL IS OPEN: no sign-in, everybody on this machine is an administrator")
         else:
             await self._disempower()

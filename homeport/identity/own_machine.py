@@ -8,7 +8,8 @@ from sqlalchemy.exc import IntegrityError
 
 from homeport.identity import accounts_store as sql
 from homeport.identity import store
-from homeport.identity.access import Actor, Role
+from homeport.identity.access import Role
+from homeport.identity.actors import person
 from homeport.identity.api_keys import ApiKeys
 from homeport.identity.credentials import Passwords, new_password
 from homeport.identity.models import User
@@ -84,8 +85,7 @@ class OwnMachine:
         for key in await self._api_keys.list_for(user.id):
             if key.style == "machine":
                 self._ended(await self._api_keys.delete(key.id, user.id), user.id)
-        actor = Actor(id=user.id, kind="user", name=user.username, role=Role(user.role), number=user.number)
-        return (await self._api_keys.create(actor, THIS_MACHINE, style="machine", rate=self._rate)).secret
+        return (await self._api_keys.create(person(user), THIS_MACHINE, style="machine", rate=self._rate)).secret
 
     async def reset_password(self, login: str) -> str:
         """A new password for somebody, whose sessions and API keys end, the shell's own aside. Raises UserNotFound."""

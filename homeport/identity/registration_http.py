@@ -6,9 +6,10 @@ from fastapi import APIRouter
 
 from homeport.identity import Identity
 from homeport.identity import account_schemas as schemas
-from homeport.identity.access import Actor, Role, Verb
+from homeport.identity.access import Verb
+from homeport.identity.actors import person
 from homeport.identity.guard import CurrentActor, CurrentCall, require
-from homeport.identity.models import Invite, User
+from homeport.identity.models import Invite
 
 WRITE = require(Verb.USERS_WRITE)
 
@@ -26,7 +27,7 @@ def _register(identity: Identity) -> APIRouter:
         user = await identity.registration.register(
             body.username, body.password, body.invite_code, address=call.address, name=body.name
         )
-        call.by(_actor(user))
+        call.by(person(user))
         call.concerns("user", user.username, role=user.role)
         return schemas.Registered(
             id=user.number, user_id=user.id, username=user.username, message="Registration successful"
@@ -84,14 +85,3 @@ def _invites(identity: Identity) -> APIRouter:
         return schemas.RegistrationList(registrations=rows)
 
     return router
-
-
-def _actor(user: User) -> Actor:
-    return Actor(
-        id=user.id,
-        kind="user",
-        name=user.username,
-        role=Role(user.role),
-        customer_id=user.customer_id,
-        number=user.number,
-    )

@@ -12,7 +12,8 @@ from pathlib import Path
 import jwt
 
 from homeport.identity import scopes, store
-from homeport.identity.access import EVERYTHING, Actor, Role
+from homeport.identity.access import EVERYTHING, Actor
+from homeport.identity.actors import person
 from homeport.identity.cache import CredentialCache, LastUses
 from homeport.identity.models import Session, User
 from homeport.identity.problems import InvalidCredentials
@@ -183,18 +184,9 @@ class Sessions:
 
 
 def actor_of(session: Session, user: User) -> Actor:
-    return Actor(
-        id=user.id,
-        kind="user",
-        name=user.username,
-        role=Role(user.role),
-        customer_id=user.customer_id,
-        credential_id=session.id,
-        expires_at=session.expires_at,
-        scopes=scopes.read(user.scopes),
-        within=scopes.read(session.scopes) or EVERYTHING,
-        number=user.number,
-    )
+    """Who a session stands for."""
+    within = scopes.read(session.scopes) or EVERYTHING
+    return person(user, credential_id=session.id, expires_at=session.expires_at, within=within)
 
 
 def _digest(token: str) -> bytes:
