@@ -23,13 +23,18 @@ class UnsafePath(Problem):
 
 
 def atomic_write(path: Path, data: bytes | str, *, mode: int = 0o644) -> None:
-    """Write beside `path`, flush to disk and rename: a reader, or a crash, sees the old content or the new."""
+    """Write beside `path`, flush to disk and rename: a reader, or a crash, sees the old content or the new.
+
+    What root writes belongs to whom the folder belongs: root's shell must not lock the portal of another user out.
+    """
     body = data.encode() if isinstance(data, str) else data
     partial = path.with_name(f".{path.name}.{secrets.token_hex(6)}.partial")
     fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(fd, "wb") as file:
             os.fchmod(fd, mode)
+            if os.geteuid() == 0 and (owner := path.parent.stat()).st_uid != 0:
+                os.fchown(fd, owner.st_uid, owner.st_gid)
             file.write(body)
             file.flush()
             os.fsync(fd)
