@@ -156,6 +156,7 @@ class PasswordChanged(BaseModel):
     message: str
     sessions_ended: int
     api_keys_revoked: int
+    certificates_revoked: int
 
 
 class Presence(BaseModel):

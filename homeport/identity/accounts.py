@@ -38,10 +38,11 @@ class Counts:
 
 @dataclass(frozen=True)
 class Ended:
-    """How many sessions and API keys ended."""
+    """How many sessions, API keys and client certificates ended."""
 
     sessions: int
     api_keys: int
+    certificates: int
 
 
 class Accounts:
@@ -71,7 +72,8 @@ class Accounts:
     async def change_password(
         self, actor: Actor, current: str, new: str, *, address: str, keep_api_keys: bool = False
     ) -> Ended:
-        """Every other session ends, and every API key but the one in use and the shell's, unless they are to stay.
+        """Every other session and client certificate ends, and every API key but the one in use and the shell's, unless
+        keys are to stay.
 
         Raises PasswordMissing, InvalidCredentials, TooManyAttempts.
         """
@@ -84,12 +86,13 @@ class Accounts:
         async with self._database.write() as db:
             await sql.set_columns(db, user.id, now, password_hash=hashed, password_changed_at=now)
             sessions = await store.delete_sessions_of(db, user.id, actor.credential_id)
+            certificates = await store.revoke_certificates_of(db, user.id, now, actor.credential_id)
             keys: Sequence[str] = ()
             if not keep_api_keys:
                 keys = await store.revoke_keys_of(db, user.id, now, actor.credential_id)
-        for credential_id in (*sessions, *keys):
+        for credential_id in (*sessions, *keys, *certificates):
             self._ended(credential_id, user.id)
-        return Ended(len(sessions), len(keys))
+        return Ended(len(sessions), len(keys), len(certificates))
 
     async def set_presence(self, actor: Actor, presence: str, message: str | None) -> User:
         """`message` None keeps the one that was there."""

@@ -41,7 +41,8 @@ def _profile(identity: Identity) -> APIRouter:
     async def change_password(
         body: schemas.PasswordChange, actor: CurrentActor, call: CurrentCall
     ) -> schemas.PasswordChanged:
-        """Your other sessions end and your API keys are revoked, unless `keep_api_keys`; what you use now stays."""
+        """Your other sessions end, your client certificates are revoked, and so are your API keys unless
+        `keep_api_keys`; what you use now stays."""
         ended = await accounts.change_password(
             actor,
             body.current_password,
@@ -49,12 +50,16 @@ def _profile(identity: Identity) -> APIRouter:
             address=call.address,
             keep_api_keys=body.keep_api_keys,
         )
-        call.concerns("user", actor.name, sessions_ended=ended.sessions, api_keys_revoked=ended.api_keys)
+        counts = {
+            "sessions_ended": ended.sessions,
+            "api_keys_revoked": ended.api_keys,
+            "certificates_revoked": ended.certificates,
+        }
+        call.concerns("user", actor.name, **counts)
         return schemas.PasswordChanged(
             status="changed",
             message="Your password was changed.",
-            sessions_ended=ended.sessions,
-            api_keys_revoked=ended.api_keys,
+            **counts,
         )
 
     @router.put("/status", dependencies=[talk])

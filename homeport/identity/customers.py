@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from homeport.identity import accounts_store, store
+from homeport.identity import accounts_store, invites_store, store
 from homeport.identity.access import Actor
 from homeport.identity.models import Customer, Plan, User
 from homeport.identity.plans import find_plan, limits_of
@@ -159,6 +159,7 @@ class Customers:
                 raise Conflict(f"{user.username} belongs to another customer: take them out there first.")
             check_management(actor, user, superadmins)
             user.customer_id, user.updated_at = customer_id, self._clock.now()
+            await invites_store.revoke_of(db, user.id, user.updated_at)  # they let in people who see everything
             return user
 
     async def unbind(self, actor: Actor, customer_id: str, login: str) -> User:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from homeport.identity.models import Invite, Registration
+from homeport.identity.models import EnrolmentToken, Invite, Registration
 
 
 def _works(now: datetime) -> ColumnElement[bool]:
@@ -49,7 +49,10 @@ async def revoke(db: AsyncSession, invite_id: int, now: datetime) -> bool:
 
 
 async def revoke_of(db: AsyncSession, user_id: str, now: datetime) -> None:
-    """All that a person has made."""
+    """All that a person has made, and the tokens of theirs by which a machine could still get a certificate."""
+    await db.execute(
+        delete(EnrolmentToken).where(EnrolmentToken.created_by == user_id, EnrolmentToken.used_at.is_(None))
+    )
     await db.execute(
         update(Invite).where(Invite.created_by == user_id, Invite.revoked_at.is_(None)).values(revoked_at=now)
     )

@@ -6,9 +6,10 @@ from fastapi import APIRouter, Request, Response
 
 from homeport.identity import Identity, auth_http
 from homeport.identity import factors_schemas as schemas
-from homeport.identity.access import Verb
+from homeport.identity.access import Actor, Verb, opens
 from homeport.identity.guard import CurrentActor, CurrentCall, require
 from homeport.identity.models import Passkey
+from homeport.identity.problems import Forbidden
 from homeport.identity.schemas import Token
 
 
@@ -24,11 +25,13 @@ def _own(identity: Identity) -> APIRouter:
     @router.post("/options", dependencies=[require(Verb.ACCOUNT_SECURITY, changes=False)])
     async def get_passkey_options(actor: CurrentActor) -> schemas.PasskeyOptions:
         """What `navigator.credentials.create()` needs; good once, for five minutes."""
+        _refuse_less_than_the_person(actor)
         return schemas.PasskeyOptions(publicKey=await passkeys.registration(await identity.user_of(actor)))
 
     @router.post("", status_code=201, dependencies=[require(Verb.ACCOUNT_SECURITY)])
     async def create_passkey(body: schemas.NewPasskey, actor: CurrentActor, call: CurrentCall) -> schemas.PasskeyRow:
         """Keep what `navigator.credentials.create()` gave."""
+        _refuse_less_than_the_person(actor)
         user = await identity.user_of(actor)
         passkey = await passkeys.register(user, body.name, body.credential.plain())
         call.concerns("passkey", passkey.id, name=passkey.name)
@@ -78,6 +81,12 @@ def _sign_in(identity: Identity) -> APIRouter:
         return auth_http.answer(session, response, remember=body.remember)
 
     return router
+
+
+def _refuse_less_than_the_person(actor: Actor) -> None:
+    """A passkey signs in as the whole person, for ever: a key or a limited session would outdo itself by one."""
+    if actor.kind != "user" or not opens(actor.within, "*"):
+        raise Forbidden("A passkey is made by the person: sign in, without limits, and make it there.")
 
 
 def _row(passkey: Passkey) -> schemas.PasskeyRow:

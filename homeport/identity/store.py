@@ -171,6 +171,23 @@ async def revoke_keys_of(db: AsyncSession, user_id: str, now: datetime, keep: st
     return (await db.scalars(query)).all()
 
 
+async def revoke_certificates_of(
+    db: AsyncSession, user_id: str, now: datetime, keep: str | None = None
+) -> Sequence[str]:
+    """All certificates that stand for a user but `keep`; their ids. Those of machines are nobody's."""
+    query = (
+        update(ClientCertificate)
+        .where(
+            ClientCertificate.user_id == user_id,
+            ClientCertificate.revoked_at.is_(None),
+            ClientCertificate.id != (keep or ""),
+        )
+        .values(revoked_at=now)
+        .returning(ClientCertificate.id)
+    )
+    return (await db.scalars(query)).all()
+
+
 async def has_key_named(db: AsyncSession, user_id: str, name: str) -> bool:
     return (
         await db.scalar(select(ApiKey.id).where(ApiKey.user_id == user_id, ApiKey.name == name).limit(1))

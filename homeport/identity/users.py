@@ -113,17 +113,19 @@ class Users:
         check_gift(actor, role, given)
         async with self._database.write() as db:
             user = await self._managed(db, actor, ref, removes=role is not Role.SUPERADMIN)
-            lower = role.rank < Role(user.role).rank
+            less = role.rank < Role(user.role).rank or not covers(
+                _held(role, given), _held(Role(user.role), scopes.read(user.scopes))
+            )
             now = self._clock.now()
             user.role, user.scopes, user.updated_at = role, scopes.stored(given), now
             sessions = await store.delete_sessions_of(db, user.id)
-            if lower:
+            if less:
                 await invites_store.revoke_of(db, user.id, now)
         self._end(user, sessions)
         return user
 
     async def ban(self, actor: Actor, ref: str, reason: str | None) -> User:
-        """No more sign-ins; sessions, API keys and invites of theirs end. Raises as `set_role`."""
+        """No more sign-ins; sessions, API keys, certificates and invites of theirs end. Raises as `set_role`."""
         async with self._database.write() as db:
             user = await self._managed(db, actor, ref)
             now = self._clock.now()
@@ -142,7 +144,10 @@ class Users:
         return user
 
     async def reset_password(self, actor: Actor, ref: str, password: str | None) -> tuple[User, str | None]:
-        """Sessions and API keys end; the password if none was given. Raises UserNotFound, RoleTooHigh, Conflict."""
+        """Sessions, API keys and certificates end; the password if none was given.
+
+        Raises UserNotFound, RoleTooHigh, Conflict.
+        """
         made = None if password else new_password()
         hashed = await self._passwords.hash(password or made or "")
         async with self._database.write() as db:
@@ -181,8 +186,10 @@ class Users:
         return user
 
     async def _take_credentials(self, db: AsyncSession, user: User) -> Sequence[str]:
-        keys = await store.revoke_keys_of(db, user.id, self._clock.now())
-        return [*await store.delete_sessions_of(db, user.id), *keys]
+        now = self._clock.now()
+        keys = await store.revoke_keys_of(db, user.id, now)
+        certificates = await store.revoke_certificates_of(db, user.id, now)
+        return [*await store.delete_sessions_of(db, user.id), *keys, *certificates]
 
     def _end(self, user: User, credentials: Iterable[str]) -> None:
         for credential_id in credentials:
@@ -207,7 +214,11 @@ def check_gift(actor: Actor, role: Role, given: tuple[str, ...] | None) -> None:
     """Whether the actor may give somebody this role and these scopes (None: the role's). Raises RoleTooHigh."""
     if role not in assignable(actor):
         raise RoleTooHigh(f"You are {actor.role} and cannot give the role {role}.")
-    wanted = ROLE_SCOPES[role] if given is None else given
+    wanted = _held(role, given)
     missing = next((one for one in wanted if not (covers(actor.held, [one]) and covers(actor.within, [one]))), None)
     if missing is not None:
         raise RoleTooHigh(f"You cannot give the scope {missing}: you do not have it here yourself.")
+
+
+def _held(role: Role, given: tuple[str, ...] | None) -> tuple[str, ...]:
+    return ROLE_SCOPES[role] if given is None else given

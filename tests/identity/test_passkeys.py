@@ -283,3 +283,20 @@ def _client_data(challenge: bytes) -> str:
 
     said = {"challenge": base64.urlsafe_b64encode(challenge).decode().rstrip("=")}
     return base64.urlsafe_b64encode(json.dumps(said).encode()).decode()
+
+
+async def test_nothing_that_is_less_than_the_person_makes_a_passkey(door: Door) -> None:
+    token = await door.add_user("ann", Role.USER)
+    async with door.client(token) as client:
+        made = await client.post("/api/api-keys", json={"name": "ci", "scopes": "account:security"})
+        whole = await client.post("/api/api-keys", json={"name": "all"})
+        body = {"username": "ann", "password": "ann", "scopes": "account:security"}
+        limited = (await client.post("/api/token", json=body)).json()["token"]
+        credential = Authenticator(BASE_URL).create(
+            (await client.post("/api/user/passkeys/options")).json()["publicKey"]
+        )
+    for less in (made.json()["api_key"], whole.json()["api_key"], limited):
+        async with door.client(less) as client:
+            assert (await client.post("/api/user/passkeys/options")).status_code == 403
+            answer = await client.post("/api/user/passkeys", json={"name": "mine", "credential": credential})
+            assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")

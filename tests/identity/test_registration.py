@@ -220,3 +220,20 @@ async def test_registration_can_be_closed_and_limits_can_be_lifted(database: Dat
         await door.options.set({"allow_registration": False}, now=door.clock.now(), by="")
         answer = await register(door, "three", code)
         assert (answer.status_code, answer.json()["code"]) == (403, "registration_closed")
+
+
+@pytest.mark.parametrize("change", ["role", "scopes", "customer"])
+async def test_invites_of_whoever_may_do_less_are_no_good(door: Door, change: str) -> None:
+    async with door.client(await door.add_user("adam", Role.ADMIN)) as adam:
+        code = (await adam.post(INVITES, json={"type": "timed", "role": "moderator"})).json()["code"]
+    async with door.client(await door.admin_token()) as admin:
+        if change == "customer":
+            plan = (await admin.get("/api/plans")).json()["data"][0]["id"]
+            body = {"name": "Acme", "email": "it@acme.example", "plan_id": plan}
+            customer = (await admin.post("/api/customers", json=body)).json()["id"]
+            done = await admin.put(f"/api/customers/{customer}/users/adam")
+        else:
+            less = {"role": "user"} if change == "role" else {"role": "admin", "scopes": ["users:read"]}
+            done = await admin.put("/api/users/2/role", json=less)
+        assert done.status_code < 300, done.text
+    assert (await register(door, "eve", code)).json()["code"] == "invalid_invite_code"

@@ -99,3 +99,40 @@ async def test_a_key_that_never_leaves_its_hardware(door: Door, admin: httpx.Asy
         assert (await client.get("/api/certs/admin/auth-mode")).json()["adminAuthMode"] == "hardware-bound"
     another = await own(admin, csr=signing_request())
     assert (another["key"], another["pem"]) == (None, None)
+
+
+async def test_a_new_password_ends_ones_certificates_but_not_the_one_in_use(
+    door: Door, admin: httpx.AsyncClient
+) -> None:
+    async with door.client(await door.add_user("anna", Role.USER)) as anna:
+        stolen, used = await own(anna), await own(anna, label="phone")
+    body = {"current_password": "anna", "new_password": "another word"}
+    async with holding(door, stolen) as thief, holding(door, used) as client:
+        assert (await thief.get("/api/auth/me")).status_code == 200
+        changed = (await client.post("/api/me/password", json=body)).json()
+        assert changed["certificates_revoked"] == 1
+        assert (await thief.get("/api/services")).json()["error"] == "Certificate has been revoked"
+        assert (await client.get("/api/auth/me")).status_code == 200
+        assert (await admin.post("/api/users/2/reset-password")).status_code == 200
+        assert (await client.get("/api/services")).json()["error"] == "Certificate has been revoked"
+
+
+async def test_what_a_ban_ended_stays_ended(door: Door, admin: httpx.AsyncClient) -> None:
+    async with door.client(await door.add_user("anna", Role.USER)) as anna:
+        made = await own(anna)
+    async with holding(door, made) as client:
+        assert (await admin.post("/api/users/2/ban")).status_code == 200
+        assert (await client.get("/api/services")).status_code == 403
+        assert (await admin.post("/api/users/2/unban")).status_code == 200
+        assert (await client.get("/api/services")).json()["error"] == "Certificate has been revoked"
+
+
+async def test_whoever_may_do_less_lets_no_machine_in_by_a_token_of_before(
+    door: Door, admin: httpx.AsyncClient
+) -> None:
+    wanted = {"label": "press", "capabilities": ["services:write"]}
+    async with door.client(await door.add_user("adam", Role.ADMIN)) as adam, door.client() as machine:
+        token = (await adam.post("/api/certs/agent/enroll", json=wanted)).json()["token"]
+        assert (await admin.put("/api/users/2/role", json={"role": "user"})).status_code == 200
+        answer = await machine.post("/api/enroll", json={"token": token, "csr": signing_request()})
+    assert answer.status_code in {401, 403}, answer.text
