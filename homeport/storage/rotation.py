@@ -162,11 +162,15 @@ async def _uses_of(db: AsyncSession, key_id: str) -> list[int]:
 
 async def _older(db: AsyncSession, column: SealedColumn, current: str, after: tuple[Any, ...] | None) -> Sequence[Row]:
     """The next rows whose value is not under the current key, in the order of the primary key."""
-    table, values = column.of, column.values
+    table, values, before = column.of, column.text, column.before
     keys = list(table.primary_key.columns)
     wanted = dict.fromkeys([*(key.name for key in keys), *column.needs, column.column])
     query = select(*(table.c[name] for name in wanted)).where(
-        and_(values.is_not(None), values.like("hs_.%"), not_(values.startswith(prefixes(current)[0], autoescape=True)))
+        and_(
+            column.of.c[column.column].is_not(None),
+            values.like(f"{before}hs_.%"),
+            not_(values.startswith(before + prefixes(current)[0], autoescape=True)),
+        )
     )
     if after is not None:
         query = query.where(_after(keys, after))
@@ -190,6 +194,6 @@ def _place(column: SealedColumn, row: Row) -> tuple[Any, ...]:
 async def _replace(db: AsyncSession, column: SealedColumn, row: Row, token: str) -> int:
     """1, or 0 where somebody has written another value since it was read."""
     same = [key == row[key.name] for key in column.of.primary_key.columns]
-    where = and_(*same, column.values == row[column.column])
+    where = and_(*same, column.text == column.as_text(row[column.column]))
     result: Any = await db.execute(update(column.of).where(where).values({column.column: token}))
     return int(result.rowcount)

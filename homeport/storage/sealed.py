@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, Table
+from sqlalchemy import JSON, ColumnElement, Table, Text, cast
 
 from homeport.storage.tables import Base
 
@@ -29,13 +29,26 @@ class SealedColumn:
         return Base.metadata.tables[self.table]
 
     @property
-    def values(self) -> Column[Any]:
-        return self.of.c[self.column]
+    def text(self) -> ColumnElement[str]:
+        """The column as text: of JSON, the text that is stored."""
+        values = self.of.c[self.column]
+        return cast(values, Text) if isinstance(values.type, JSON) else values
+
+    @property
+    def before(self) -> str:
+        """What stands before a sealed value in that text."""
+        return '"' if isinstance(self.of.c[self.column].type, JSON) else ""
+
+    def as_text(self, token: str) -> str:
+        """A sealed value as it stands in that text."""
+        return f"{self.before}{token}{self.before}"
 
 
 SEALED = (
     SealedColumn("services", "variables", ("id",), lambda row: str(row["id"])),
     SealedColumn("releases", "variables", ("service_id",), lambda row: str(row["service_id"])),
     SealedColumn("users", "totp_secret", ("id",), lambda row: f"totp:{row['id']}"),
+    # an option that is a secret: sealed under its own name
+    SealedColumn("options", "value", ("name",), lambda row: str(row["name"])),
     SealedColumn("sessions", "oidc_id_token", ("id",), lambda row: f"oidc:{row['id']}"),
 )

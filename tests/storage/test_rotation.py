@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import re
 import sys
@@ -12,6 +13,7 @@ import pytest
 from sqlalchemy import select, update
 
 import homeport.identity.models  # noqa: F401 - registers its tables
+from homeport.identity import openid, second_factors
 from homeport.kit.ids import new_id
 from homeport.kit.problems import Conflict
 from homeport.kit.sealing import Sealer, key_id_of
@@ -110,6 +112,18 @@ async def test_an_old_key_stays_while_a_value_anywhere_needs_it(safe: Safe) -> N
     assert (done.dropped, done.kept) == ((), (first,))
 
 
+async def test_a_secret_option_is_wrapped_anew(safe: Safe) -> None:
+    options = Options(safe.database)
+    values: dict[str, object] = {"plain": "text", "number": 5, "dns": safe.sealer.seal("s3cret", "dns")}
+    await options.set(values, now=safe.clock.now(), by="")
+    done = await safe.rotation.rotate(drop_old=True)
+    assert (done.rewrapped, done.kept) == (1, ())
+    after = Options(safe.database)
+    await after.open()
+    assert Sealer(safe.key_dir).open(after.get("dns"), "dns") == "s3cret"
+    assert (after.get("plain"), after.get("number")) == ("text", 5)
+
+
 async def test_a_value_that_no_key_opens_is_reported_and_its_key_kept(safe: Safe) -> None:
     await safe.fill(2)
     first = safe.sealer.current
@@ -185,7 +199,7 @@ async def test_a_killed_rotation_loses_nothing_and_is_finished_by_the_next(safe:
 def test_every_column_with_sealed_values_is_listed() -> None:
     listed = {str(column) for column in SEALED}
     for column in SEALED:
-        assert column.values is not None
+        assert column.column in column.of.c
         assert all(name in column.of.c for name in column.needs)
     said = set()
     for file in Path("homeport").glob("*/models.py"):
@@ -199,3 +213,31 @@ def test_every_column_with_sealed_values_is_listed() -> None:
                 said.add(f"{table}.{found[1]}")
     assert said - listed == set(), "a column is said to be sealed: name it in storage/sealed.py"
     assert {"services.variables", "users.totp_secret"} <= said
+
+
+# Who seals, and where it is kept.
+SEALERS = {
+    "kit/sealing.py": "itself",
+    "services/variables.py": "services.variables, releases.variables",
+    "identity/second_factors.py": "users.totp_secret",
+    "identity/openid/__init__.py": "sessions.oidc_id_token",
+    "identity/openid/sign_in.py": "a cookie that lives for minutes",
+    "relay/certificates/provider_secrets.py": "options.value",
+}
+
+
+def test_everything_that_seals_is_known_here() -> None:
+    found = set()
+    for file in Path("homeport").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Attribute) and node.attr in {"seal", "_wrapped"} and isinstance(node.ctx, ast.Load):
+                on = ast.unparse(node.value)
+                if on.endswith("sealer") or file.name == "sealing.py":
+                    found.add(str(file.relative_to("homeport")))
+    assert found == set(SEALERS), "say here where it is kept, and name its column in storage/sealed.py"
+
+
+def test_the_contexts_are_those_of_the_owners() -> None:
+    contexts = {str(column): column.context for column in SEALED}
+    assert contexts["users.totp_secret"]({"id": "usr_1"}) == second_factors._context("usr_1")
+    assert contexts["sessions.oidc_id_token"]({"id": "ses_1"}) == openid._context("ses_1")

@@ -13,7 +13,7 @@ from homeport.storage import Options
 
 
 class ProviderSecrets:
-    """One option for each domain; its name is a hash, as names of options are short."""
+    """One option for each domain, sealed under its name (storage/sealed.py), which is a hash: names are short."""
 
     def __init__(self, options: Options, sealer: Sealer, clock: Clock) -> None:
         self._options = options
@@ -22,21 +22,18 @@ class ProviderSecrets:
 
     def find(self, domain: str) -> Mapping[str, Any] | None:
         """What was kept for the domain. Raises SealBroken."""
-        token = self._options.get(_option(domain))
-        return json.loads(self._sealer.open(token, _context(domain))) if token else None
+        name = _option(domain)
+        token = self._options.get(name)
+        return json.loads(self._sealer.open(token, name)) if token else None
 
     async def keep(self, domain: str, config: Mapping[str, Any] | None) -> None:
         """On disk when this returns; None forgets."""
         name = _option(domain)
         if config is None and self._options.get(name) is None:
             return
-        token = None if config is None else self._sealer.seal(json.dumps(dict(config)), _context(domain))
+        token = None if config is None else self._sealer.seal(json.dumps(dict(config)), name)
         await self._options.set({name: token}, now=self._clock.now(), by="")
 
 
 def _option(domain: str) -> str:
     return f"tls_dns_{hashlib.sha256(domain.encode()).hexdigest()[:32]}"
-
-
-def _context(domain: str) -> str:
-    return f"tls_dns:{domain}"
