@@ -115,7 +115,16 @@ export default function Audit() {
           getControlProps={(control) => ({ "aria-label": `${control} page` })}
         />
       )}
-      {opened && <Details entry={opened} close={() => setOpened(null)} />}
+      {opened && (
+        <Details
+          entry={opened}
+          close={() => setOpened(null)}
+          only={(change) => {
+            setOpened(null);
+            void navigate({ search: change });
+          }}
+        />
+      )}
     </>
   );
 }
@@ -228,7 +237,13 @@ function Row({ entry, open }: { entry: AuditEntry; open: () => void }) {
   );
 }
 
-function Details({ entry, close }: { entry: AuditEntry; close: () => void }) {
+interface DetailsProps {
+  entry: AuditEntry;
+  close: () => void;
+  only: (search: AuditSearch) => void;
+}
+
+function Details({ entry, close, only }: DetailsProps) {
   const facts: [string, string][] = [
     ["Record", String(entry.id)],
     ["When", exact(entry.created_at)],
@@ -251,8 +266,23 @@ function Details({ entry, close }: { entry: AuditEntry; close: () => void }) {
             </div>
           ))}
         </dl>
-        <Group justify="flex-end">
-          <Button onClick={close}>Close</Button>
+        <Group gap="xs">
+          <Button size="xs" variant="default" onClick={() => only({ action: entry.action })}>
+            All such acts
+          </Button>
+          {entry.actor_id > 0 && (
+            <Button size="xs" variant="default" onClick={() => only({ actor: String(entry.actor_id) })}>
+              All by {entry.actor_username}
+            </Button>
+          )}
+          {entry.target_type && (
+            <Button size="xs" variant="default" onClick={() => only({ target: entry.target_type })}>
+              All on any {entry.target_type.replaceAll(/[_-]/g, " ")}
+            </Button>
+          )}
+          <Button ml="auto" onClick={close}>
+            Close
+          </Button>
         </Group>
       </Stack>
     </Modal>

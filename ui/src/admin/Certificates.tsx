@@ -107,8 +107,8 @@ function Facts({ info }: { info: CertificateInfo }) {
       )}
       {info.source === "authority" && (
         <Text size="sm" c="dimmed" mb="sm">
-          Devices trust it once they know the portal's authority (<Anchor href="/ca.pem">ca.pem</Anchor>). A portal with a public
-          name can have a certificate that everybody trusts already.
+          Devices trust it once they know the portal's authority (<Anchor href="/ca.pem">ca.pem</Anchor>). A portal with
+          a public name can have a certificate that everybody trusts already.
         </Text>
       )}
       <dl className={classes.facts}>

@@ -16,12 +16,18 @@ const percent = (value: number) => `${value >= 10 || value === 0 ? Math.round(va
 const part = (value: number) => percent(value * 100);
 const perSecond = (value: number) => `${bytes(Math.round(value))}/s`;
 
+/** What was measured when this page was last open: coming back continues the curves. */
+let seenBefore: Sample[] = [];
+
 /** How the machine and the portal are: numbers, and what they were while this page is open. */
 export default function System() {
   const machine = useQuery(machineQuery);
-  const [samples, setSamples] = useState<Sample[]>([]);
+  const [samples, setSamples] = useState(seenBefore);
   const seen = machine.data;
   const at = machine.dataUpdatedAt;
+  useEffect(() => {
+    seenBefore = samples;
+  }, [samples]);
   useEffect(() => {
     if (seen && at)
       setSamples((before) => [...before.filter((one) => one.at > at - SPAN && one.at < at), sampleOf(seen, at)]);
