@@ -22,7 +22,7 @@ _SWAGGER = """<!doctype html>
 <script src="/vendor/swagger-ui/swagger-ui-bundle.js"></script><script src="/docs/start.js"></script></body></html>
 """
 _SWAGGER_START = """SwaggerUIBundle({
-  url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, validatorUrl: null,
+  url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, docExpansion: "none", validatorUrl: null,
   presets: [SwaggerUIBundle.presets.apis], layout: "BaseLayout"
 });
 """
