@@ -36,6 +36,7 @@ class Call:
     via: str = "none"
     taken: Taken | None = None
     act: Act | None = None
+    admits: bool = False  # whether the route lets somebody in: then it matters who was refused, known or not
 
     def concerns(self, target_type: str, target_id: str, **details: Any) -> None:
         """Say in the audit record what the act was done to, where the path does not, and what else matters of it."""
@@ -83,6 +84,7 @@ class Guard:
     async def __call__(self, connection: HTTPConnection) -> None:
         identity = identity_of(connection)
         call = Call(identity.proxies.client_of(connection))
+        call.admits = self.rate == "auth"
         connection.scope[CALL] = call
         if self._is_act(connection):
             call.act = self._act(connection, call)

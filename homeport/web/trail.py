@@ -33,16 +33,16 @@ class Trail:
                     message = {**message, "headers": [*message.get("headers", ()), *pairs]}
                 if call.act is not None:
                     act, call.act = call.act, None
-                    await self._record(act, int(message.get("status", 101)))
+                    await self._record(act, call, int(message.get("status", 101)))
             await send(message)
 
         await self._app(scope, receive, answer)
 
-    async def _record(self, act: Act, status: int) -> None:
-        """Done, or refused to somebody who is known or tried to sign in, or broken. Other errors changed nothing."""
+    async def _record(self, act: Act, call: Call, status: int) -> None:
+        """Done, or refused to somebody who is known or tried to get in, or broken. Other errors changed nothing."""
         if status < 400:
             act.result = "done"
-        elif status in _REFUSED and (act.actor.kind != "anonymous" or act.target_type == "login"):
+        elif status in _REFUSED and (act.actor.kind != "anonymous" or call.admits):
             act.result = "refused"
         elif status >= 500:
             act.result = "failed"
