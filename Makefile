@@ -54,6 +54,7 @@ lock: .venv/.dev ## Write requirements.lock and requirements-dev.lock from what 
 .PHONY: clean
 clean: ## Remove everything that make made, except ./data
 	rm -rf .venv ui/node_modules ui/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build
+	rm -rf tools/oidc-provider/node_modules
 	rm -rf *.egg-info bench/results tests/browser/screenshots
 
 .venv/.runtime: requirements.lock pyproject.toml tools/venv.sh

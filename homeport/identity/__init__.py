@@ -173,6 +173,7 @@ class Identity:
 
     async def close(self) -> None:
         self.sockets.end_all()
+        await self.openid.close()
         await self._write_uses()
 
     async def run(self) -> None:

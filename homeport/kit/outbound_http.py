@@ -22,7 +22,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     """Connects to the address that was judged, under the name that was asked for; at each redirect too.
 
     Raises the guard's problems. Trusts the authorities of this machine, Mozilla's, and those in `ca_file` (PEM); raises
-    OSError when that cannot be used.
+    OSError when that cannot be used. Reading all those takes 0.1 s: make it in a thread, and keep it.
     """
 
     def __init__(self, guard: OutboundGuard, ca_file: Path | None = None) -> None:
@@ -31,7 +31,9 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         context.load_verify_locations(certifi.where())
         if ca_file is not None:
             context.load_verify_locations(ca_file)
-        self._inner = httpx.AsyncHTTPTransport(verify=context, trust_env=False)
+        # A kept connection would serve any name at its address, and was verified for one only.
+        none_kept = httpx.Limits(max_keepalive_connections=0)
+        self._inner = httpx.AsyncHTTPTransport(verify=context, trust_env=False, limits=none_kept)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         url = request.url

@@ -78,6 +78,9 @@ class OpenId:
             settings.oidc_role_claim,
         )  # fmt: skip
 
+    async def close(self) -> None:
+        await self._provider.close()
+
     def issued(self, token: str) -> bool:
         """Whether a credential says that it is the provider's."""
         return self.enabled and issuer_in(token) == self._issuer

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote_plus, urlsplit
 
 import structlog
@@ -19,6 +19,9 @@ from homeport.kit.clock import Clock
 from homeport.kit.guard import OutboundGuard
 from homeport.kit.problems import Problem
 from homeport.settings import Settings
+
+if TYPE_CHECKING:
+    import httpx
 
 T = TypeVar("T")
 
@@ -56,6 +59,12 @@ class Provider:
         self._metadata: tuple[float, Metadata] | None = None
         self._keys: tuple[float, KeySet] | None = None
         self._failed: tuple[float, str] | None = None
+        self._client: httpx.AsyncClient | None = None
+
+    async def close(self) -> None:
+        """Ask no more."""
+        if self._client is not None:
+            await self._client.aclose()
 
     @property
     def _discovery(self) -> str:
@@ -193,15 +202,17 @@ class Provider:
 
         from homeport.kit.outbound_http import guarded_client, read_at_most
 
+        if self._client is None:
+            self._client = await asyncio.to_thread(guarded_client, self._guard, seconds=SECONDS)
         secret = self._secret.get_secret_value()
         # RFC 6749 2.3.1: both are form-encoded first
         auth = httpx.BasicAuth(quote_plus(self.client_id), quote_plus(secret)) if sign and secret else None
         try:
             async with (
                 asyncio.timeout(SECONDS),
-                guarded_client(self._guard, seconds=SECONDS) as client,
-                client.stream(method, url, headers=dict(headers), data=form and dict(form), auth=auth) as answer,
+                self._client.stream(method, url, headers=dict(headers), data=form and dict(form), auth=auth) as answer,
             ):
+                self._client.cookies.clear()  # nothing is remembered from one answer to the next
                 body = await read_at_most(answer, MAX_ANSWER)
             document = json.loads(body) if body.strip() else {}
         except TimeoutError:

@@ -82,8 +82,9 @@ class Model:
         headers = {"Accept": "application/json"}
         if self._key.get_secret_value():
             headers["Authorization"] = f"Bearer {self._key.get_secret_value()}"
+        client = await asyncio.to_thread(guarded_client, self._guard, seconds=self._seconds)
         async with (
-            guarded_client(self._guard, seconds=self._seconds) as client,
+            client,
             client.stream("POST", urlunsplit(url), headers=headers, json=self._request(excerpts)) as answer,
         ):
             if answer.status_code != 200:
