@@ -8,7 +8,7 @@ from homeport.identity import COOKIE, Identity, schemas
 from homeport.identity.access import ANONYMOUS, Actor, Role, Verb, scope_sets_of, verbs_of
 from homeport.identity.guard import CurrentActor, CurrentCall, require
 from homeport.identity.models import User
-from homeport.identity.problems import OriginRefused, Unauthenticated
+from homeport.identity.problems import OriginRefused, RefreshTokenUsed, Unauthenticated
 from homeport.identity.sessions import SignIn
 from homeport.identity.tickets import LASTS
 from homeport.kit.problems import Problem
@@ -40,7 +40,11 @@ def routes(identity: Identity) -> APIRouter:
     async def refresh_session(body: schemas.RefreshToken, response: Response, call: CurrentCall) -> schemas.Tokens:
         """The same session, as long again; the token that was sent is of no use from now on."""
         identity.open_mode.refuse_sign_in()
-        session = await identity.sessions.refresh(body.refresh_token)
+        try:
+            session = await identity.sessions.refresh(body.refresh_token)
+        except RefreshTokenUsed as problem:
+            call.concerns("user", problem.username, ended="a refresh token that was used before")
+            raise
         if session is None:
             raise Unauthenticated("This refresh token is unknown, used or expired: sign in again.")
         call.by(session.actor)

@@ -1,4 +1,8 @@
-"""How often a code may be wrong (spec/host.md B.5): five times in two minutes, then five minutes of waiting."""
+"""How often a code may be wrong (spec/host.md B.5): five times in two minutes, then five minutes of waiting.
+
+Whoever guesses codes has the password already, and may have more networks than there are codes: so an account takes no
+more than 30 an hour from everywhere together.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,8 @@ from homeport.kit.clock import Clock
 MOST = 5
 WITHIN = 120  # seconds
 PAUSE = 300  # seconds
+MOST_ANYWHERE = 30
+WITHIN_ANYWHERE = 3600  # seconds
 REMEMBERED = 10_000
 
 
@@ -23,11 +29,13 @@ class _Wrong:
 
 
 class Guesses:
-    """Counts per account *and* address (an IPv6 /64 is one), in memory: a stranger cannot lock the owner out."""
+    """Counts per account *and* address (an IPv6 /64 is one), in memory: a stranger cannot lock the owner out, and who
+    knows the password can for an hour, but for passkeys and the sessions that there are."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._wrong: OrderedDict[tuple[str, str], _Wrong] = OrderedDict()
+        self._anywhere: OrderedDict[str, list[float]] = OrderedDict()
 
     def begin(self, user_id: str, address: str) -> None:
         """Before a code is looked at: it counts as wrong until `right`, so that many at once are no more than five.
@@ -41,10 +49,19 @@ class Guesses:
             self._wrong.popitem(last=False)
         if wrong.until > now:
             raise TooManyCodes(math.ceil(wrong.until - now))
+        anywhere = [at for at in self._anywhere.pop(user_id, ()) if now - at < WITHIN_ANYWHERE]
+        self._anywhere[user_id] = anywhere
+        while len(self._anywhere) > REMEMBERED:
+            self._anywhere.popitem(last=False)
+        if len(anywhere) >= MOST_ANYWHERE:
+            raise TooManyCodes(math.ceil(anywhere[0] + WITHIN_ANYWHERE - now))
+        anywhere.append(now)
         wrong.at = [*(at for at in wrong.at if now - at < WITHIN), now]
         if len(wrong.at) >= MOST:
             wrong.until = now + PAUSE
 
     def right(self, user_id: str, address: str) -> None:
-        """The code was right: the count begins anew."""
+        """The code was right: the address's count begins anew, and of the account's this one goes."""
         self._wrong.pop((user_id, network_of(address)), None)
+        if anywhere := self._anywhere.get(user_id):
+            anywhere.pop()

@@ -16,6 +16,14 @@ class Unauthenticated(Problem):
     status = 401
 
 
+class RefreshTokenUsed(Unauthenticated):
+    """A refresh token that was used before; `username` is for the audit log."""
+
+    def __init__(self, username: str) -> None:
+        super().__init__("This refresh token was used before, so its session has ended: sign in again.")
+        self.username = username
+
+
 class InvalidCredentials(Problem):
     """A wrong name or a wrong password; the answer does not say which."""
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import hmac
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 import jwt
+import structlog
 
 from homeport.identity import scopes, store
 from homeport.identity.access import EVERYTHING, Actor
 from homeport.identity.actors import person
 from homeport.identity.cache import CredentialCache, LastUses
 from homeport.identity.models import Session, User
-from homeport.identity.problems import InvalidCredentials
+from homeport.identity.problems import InvalidCredentials, RefreshTokenUsed
 from homeport.kit.clock import Clock
 from homeport.kit.ids import new_id
 from homeport.kit.sealing import load_keys
@@ -26,6 +28,11 @@ KEY_FILE = "session.key"
 ISSUER = AUDIENCE = "homeport"
 _ALGORITHM = "HS256"
 _LONGEST_TOKEN = 1024
+SESSIONS_PER_USER = 200  # one more takes the place of the one that was not used for the longest time
+# A client that asks twice at once, or did not get the answer, is no thief: the second one is refused, and that is all.
+REUSE_GRACE = timedelta(seconds=10)
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -81,9 +88,10 @@ class Sessions:
         """
         now = self._clock.now().replace(microsecond=0)
         length = min(lasts or self._length, self._length)
-        refresh = secrets.token_urlsafe(32)
+        session_id = new_id("ses")
+        refresh = self._new_refresh_token(session_id)
         session = Session(
-            id=new_id("ses"),
+            id=session_id,
             user_id=user.id,
             name=name,
             method=method,
@@ -99,24 +107,50 @@ class Sessions:
         async with self._database.write() as db:
             if not await store.admit_login(db, user, now, by_password=method == "password"):
                 raise InvalidCredentials("This account was changed while you signed in: try again.")
+            oldest = await store.delete_sessions_beyond(db, user.id, SESSIONS_PER_USER - 1)
             db.add(session)
+        for ended in oldest:
+            self._cache.forget(ended)
         return self._sign_in(session, user, refresh, length)
 
     async def refresh(self, refresh_token: str) -> SignIn | None:
-        """The same session, as long again, with tokens of its own; None for a token that is unknown or was used."""
+        """The same session, as long again, with tokens of its own; None for a token that is unknown.
+
+        Raises RefreshTokenUsed for one that was used before: somebody has a copy, and the session ends (RFC 9700
+        4.14.2).
+        """
         now = self._clock.now().replace(microsecond=0)
-        refresh = secrets.token_urlsafe(32)
         async with self._database.write() as db:
             found = await store.find_session_to_refresh(db, _digest(refresh_token), now)
-            if found is None:
-                return None
-            session, user = found
-            length = min(session.expires_at - session.created_at, self._length)
-            session.expires_at = now + length
-            session.created_at = now
-            session.refresh_sha256 = _digest(refresh)
+            if found is not None:
+                session, user = found
+                length = min(session.expires_at - session.created_at, self._length)
+                refresh = self._new_refresh_token(session.id)
+                session.expires_at = now + length
+                session.created_at = now
+                session.refresh_sha256 = _digest(refresh)
+            else:
+                copied = await store.find_session(db, self._session_of_refresh(refresh_token), now)
+                if copied is None or now - copied[0].created_at < REUSE_GRACE:
+                    return None
+                session, user = copied
+                await store.delete_session(db, session.id)
         self._cache.forget(session.id)
+        if found is None:
+            log.warning("a refresh token came again: its session has ended", user=user.username, session=session.id)
+            raise RefreshTokenUsed(user.username)
         return self._sign_in(session, user, refresh, length)
+
+    def _new_refresh_token(self, session_id: str) -> str:
+        """`<session>.<256 random bits>.<mac>`: one that was replaced still says whose it was."""
+        said = f"{session_id}.{secrets.token_urlsafe(32)}"
+        return f"{said}.{_mac(next(iter(self._keys.values())), said)}"
+
+    def _session_of_refresh(self, refresh_token: str) -> str:
+        """The session that we made the token for, replaced or not; empty for one that is not ours."""
+        said, _, mac = refresh_token.rpartition(".")
+        ours = any(hmac.compare_digest(_mac(key, said).encode(), mac.encode()) for key in self._keys.values())
+        return said.partition(".")[0] if ours else ""
 
     def _sign_in(self, session: Session, user: User, refresh: str, length: timedelta) -> SignIn:
         claims = {
@@ -191,3 +225,7 @@ def actor_of(session: Session, user: User) -> Actor:
 
 def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
+
+
+def _mac(key: bytes, said: str) -> str:
+    return hmac.digest(key, b"refresh " + said.encode(), hashlib.sha256).hex()

@@ -105,6 +105,13 @@ async def delete_sessions_of(db: AsyncSession, user_id: str, keep: str | None = 
     return (await db.scalars(gone)).all()
 
 
+async def delete_sessions_beyond(db: AsyncSession, user_id: str, most: int) -> Sequence[str]:
+    """Leaves a user the `most` sessions that were used last; the ids of the others."""
+    order = (func.coalesce(Session.last_used_at, Session.created_at).desc(), Session.id)
+    beyond = select(Session.id).where(Session.user_id == user_id).order_by(*order).offset(most)
+    return (await db.scalars(delete(Session).where(Session.id.in_(beyond)).returning(Session.id))).all()
+
+
 async def delete_expired_sessions(db: AsyncSession, now: datetime) -> None:
     await db.execute(delete(Session).where(Session.expires_at <= now))
 

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from homeport.identity.guard import CALL
 from homeport.web.errors import bug_response
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -60,13 +61,15 @@ class Shell:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = _request_id(scope)
         path: str = scope["path"]
-        is_head = scope["method"] == "HEAD"
+        outer, is_head = scope, scope["method"] == "HEAD"
         started = False
 
         async def answer(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
+                if CALL in scope:
+                    outer[CALL] = scope[CALL]  # for the trail, where this scope is a copy
                 self._dress(MutableHeaders(scope=message), path, request_id)
             elif is_head and message["type"] == "http.response.body":
                 message = {**message, "body": b""}

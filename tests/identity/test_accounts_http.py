@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
+import httpx
 import pytest
 
 from homeport.identity import COOKIE, Role, store
 from homeport.identity.problems import InvalidCredentials
+from homeport.identity.sessions import SESSIONS_PER_USER
 from homeport.testing.door import Door
 
 LOGIN = "/api/auth/login"
@@ -275,6 +279,60 @@ async def test_a_refresh_token_prolongs_the_session_once(door: Door) -> None:  #
         assert again.status_code == 401
         assert (await client.post("/api/auth/refresh", json={"refresh_token": ""})).status_code == 422
     assert await status_of(door, second["access_token"]) == 200
+
+
+async def refresh(door: Door, token: str) -> httpx.Response:
+    async with door.client() as client:
+        return await client.post("/api/auth/refresh", json={"refresh_token": token})
+
+
+async def test_a_refresh_token_that_comes_again_ends_the_session_and_is_recorded(door: Door) -> None:
+    first = await sign_in(door)
+    door.clock.advance(3600)
+    second = (await refresh(door, first["refresh_token"])).json()
+    door.clock.advance(5)
+    assert (await refresh(door, first["refresh_token"])).status_code == 401  # twice at once is no theft
+    assert await status_of(door, second["access_token"]) == 200
+    door.clock.advance(5)
+    forged = first["refresh_token"][:-1] + ("0" if first["refresh_token"][-1] != "0" else "1")
+    assert (await refresh(door, forged)).status_code == 401
+    assert await status_of(door, second["access_token"]) == 200
+    assert (await refresh(door, first["refresh_token"])).status_code == 401
+    assert await status_of(door, second["access_token"]) == 401
+    assert (await refresh(door, second["refresh_token"])).status_code == 401
+    async with door.client(await door.admin_token()) as admin:
+        found = (await admin.get("/api/admin/audit-log?action=refresh_session&result=refused")).json()["entries"]
+    told = [(entry["target_id"], entry["details"]) for entry in found if entry["details"]]
+    assert told == [("admin", {"ended": "a refresh token that was used before"})]
+
+
+async def test_of_two_refreshes_at_once_one_wins_and_the_session_lives(door: Door) -> None:
+    first = await sign_in(door)
+    door.clock.advance(3600)
+    answers = await asyncio.gather(*(refresh(door, first["refresh_token"]) for _ in range(5)))
+    assert sorted(answer.status_code for answer in answers) == [200, 401, 401, 401, 401]
+    [new] = [answer.json()["token"] for answer in answers if answer.status_code == 200]
+    assert await status_of(door, new) == 200
+
+
+async def test_of_too_many_sessions_the_one_that_was_not_used_for_the_longest_time_goes(door: Door) -> None:
+    browser = await door.add_user("ann", Role.USER)
+    async with door.client(browser) as client:
+        me = (await client.get("/api/me")).json()
+        [own] = (await client.get("/api/me/sessions")).json()["sessions"]
+    async with door.database.read() as db:
+        ann = await store.find_user(db, me["user_id"])
+    assert ann is not None
+    begin = partial(door.identity.sessions.begin, ann, address=None, user_agent=None)
+    door.clock.advance(1)
+    first = (await begin()).token
+    door.clock.advance(1)
+    async with door.database.write() as db:
+        await store.note_use(db, {own["id"]: door.clock.now()})
+    for _ in range(SESSIONS_PER_USER - 1):
+        await begin()
+    assert len(await door.identity.accounts.sessions(ann.id)) == SESSIONS_PER_USER
+    assert (await status_of(door, first), await status_of(door, browser)) == (401, 200)
 
 
 async def test_unknown_and_known_names_cost_the_same(door: Door) -> None:  # portal E2.18

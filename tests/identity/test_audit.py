@@ -8,15 +8,17 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import APIRouter
 from sqlalchemy import delete, select, update
 
 from homeport.identity import Role
-from homeport.identity.access import Actor
+from homeport.identity.access import Actor, Verb
 from homeport.identity.audit import Act, AuditLog
+from homeport.identity.guard import require
 from homeport.identity.models import AuditEnd, AuditRecord
 from homeport.storage import Database
 from homeport.testing.clock import ManualClock
-from homeport.testing.door import Door
+from homeport.testing.door import Door, open_door
 
 FLIPS = 10_000
 RECORDS = 40
@@ -227,3 +229,19 @@ async def test_the_log_is_verified_over_the_api(door: Door) -> None:
             "records": 1,
             "problems": [],
         }
+
+
+async def test_an_act_that_is_asked_for_with_head_is_recorded_too(database: Database, tmp_path: Path) -> None:
+    router = APIRouter()
+
+    @router.get("/api/turn", dependencies=[require(Verb.ACCOUNT_SELF, changes=True)])
+    async def turn() -> None:
+        """An act behind a GET, as the end of a sign-in at a provider is."""
+
+    async with (
+        open_door(database, tmp_path, lambda _: [router], settings={"rate_limit_api": 100}) as door,
+        door.client(await door.admin_token()) as client,
+    ):
+        answer = await client.head("/api/turn")
+        assert (answer.status_code, answer.headers["x-ratelimit-limit"]) == (200, "100")
+        assert len(await entries(client, action="turn")) == 1

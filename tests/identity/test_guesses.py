@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from homeport.identity.guesses import MOST, PAUSE, REMEMBERED, WITHIN, Guesses
+from homeport.identity.guesses import (
+    MOST,
+    MOST_ANYWHERE,
+    PAUSE,
+    REMEMBERED,
+    WITHIN,
+    WITHIN_ANYWHERE,
+    Guesses,
+)
 from homeport.identity.problems import TooManyCodes
 from homeport.testing.clock import ManualClock
 
@@ -64,3 +72,23 @@ def test_it_remembers_a_bounded_number() -> None:
     for n in range(REMEMBERED):
         guesses.begin(f"usr_{n}_", "192.0.2.2")
     guesses.begin("usr_1", "192.0.2.1")  # the oldest went
+
+
+def test_from_everywhere_together_an_account_takes_thirty_an_hour() -> None:
+    clock = ManualClock()
+    guesses = Guesses(clock)
+    for n in range(MOST_ANYWHERE):
+        guesses.begin("usr_1", f"2001:db8:1:{n:x}::1")
+    with pytest.raises(TooManyCodes) as refused:
+        guesses.begin("usr_1", "198.51.100.7")
+    assert refused.value.extra == {"retryAfter": WITHIN_ANYWHERE}
+    guesses.begin("usr_2", "198.51.100.7")
+    clock.advance(WITHIN_ANYWHERE)
+    guesses.begin("usr_1", "198.51.100.7")
+
+
+def test_right_codes_are_no_guesses() -> None:
+    guesses = Guesses(ManualClock())
+    for _ in range(MOST_ANYWHERE + 1):
+        guesses.begin("usr_1", "192.0.2.1")
+        guesses.right("usr_1", "192.0.2.1")
