@@ -40,7 +40,7 @@ export function CreateKey({ opened, close }: { opened: boolean; close: () => voi
     mutationFn: () =>
       account.createKey({
         name: name.trim(),
-        scopes,
+        scopes: scopes.split(","),
         expires_in_days: days ? Number(days) : null,
         rate_limit_rpm: rate === "" ? null : rate,
       }),

@@ -7,7 +7,7 @@ import type {
   IssuedCertificate,
   NewKey,
   NewSshKey,
-  OwnCertificate,
+  OwnCertificates,
   OwnKey,
   OwnPasskey,
   OwnSession,
@@ -65,7 +65,7 @@ export const account = {
     return response.text();
   },
 
-  certificates: () => call<{ certificates: OwnCertificate[]; port?: number | null }>("GET", "/api/me/certificates"),
+  certificates: () => call<OwnCertificates>("GET", "/api/me/certificates"),
   issueCertificate: (body: { label: string; format: "p12" | "pem" }) =>
     call<IssuedCertificate>("POST", "/api/me/certificates", { body }),
   revokeCertificate: (id: string) => call("DELETE", `/api/me/certificates/${own(id)}`),

@@ -1,15 +1,11 @@
 import { queryOptions } from "@tanstack/react-query";
 import { call } from "../api/client";
+import type { components } from "../api/schema";
 import type { User } from "../api/types";
 import type { RequestJson } from "./webauthn";
 
-/** What everybody may know of how to come in. A portal that has no such page offers the password alone. */
-export interface EntranceConfig {
-  auth_enabled?: boolean;
-  oidc?: { enabled: boolean; name: string | null; login_url: string | null };
-  registration?: { enabled: boolean };
-  passkeys?: boolean;
-}
+/** What everybody may know of how to come in. */
+export type EntranceConfig = components["schemas"]["Config"];
 
 export interface SignInForm {
   username: string;
