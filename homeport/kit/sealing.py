@@ -14,7 +14,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from homeport.kit.clock import parse_rfc3339, rfc3339
+from homeport.kit.clock import SystemClock, parse_rfc3339, rfc3339
 from homeport.kit.files import atomic_write
 from homeport.kit.problems import Problem
 
@@ -56,7 +56,7 @@ class Key:
         return f"{self.id} {base64.b64encode(self.secret).decode()}{made}\n"
 
 
-def fresh_key(made_at: datetime | None = None) -> Key:
+def fresh_key(made_at: datetime) -> Key:
     return Key(secrets.token_hex(4), secrets.token_bytes(KEY_BYTES), made_at)
 
 
@@ -69,7 +69,7 @@ def key_lines(path: Path) -> list[str]:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
         fresh = path.with_name(f".{path.name}.{secrets.token_hex(6)}.new")
-        atomic_write(fresh, fresh_key().line, mode=0o600)
+        atomic_write(fresh, fresh_key(SystemClock().now()).line, mode=0o600)
         try:
             os.link(fresh, path)  # fails if the other process was first, and then its key is the one
         except FileExistsError:
