@@ -349,6 +349,39 @@ def test_the_second_factor_is_turned_off_by_the_password(ann: Page) -> None:  # 
     expect(section(ann, "Two-factor sign-in").get_by_role("button", name="Turn it on")).to_be_visible()
 
 
+def test_a_new_password_ends_other_sessions_and_the_keys_where_that_is_asked_for(
+    ann: Page, portal: PortalProcess, keep: Keep
+) -> None:  # P061
+    with portal.client() as api:
+        signed_in = api.post("/api/auth/login", json={"username": "ann", "password": PASSWORD}).json()
+        api.headers["Authorization"] = f"Bearer {signed_in['token']}"
+        key = api.post("/api/api-keys", json={"name": "old"}).json()["api_key"]
+        ann.get_by_role("button", name="Change the password…").click()
+        fill(ann, "Password now", "not this one")
+        fill(ann, "New password", OWN)
+        fill(ann, "The new one again", OWN)
+        ann.get_by_label("Revoke my API keys too").check()
+        ann.get_by_role("button", name="Change the password").click()
+        expect(ann.get_by_text("This is not your password.")).to_be_visible()
+        keep(ann, "password-change")
+        fill(ann, "Password now", PASSWORD)
+        ann.get_by_role("button", name="Change the password").click()
+        expect(ann.get_by_text("Your password is changed.")).to_be_visible()
+        assert api.get("/api/me").status_code == 401
+        assert api.get("/api/me", headers={"Authorization": f"Bearer {key}"}).status_code == 401
+
+
+def test_what_cannot_be_loaded_says_so_and_is_tried_again(ann: Page, keep: Keep) -> None:
+    ann.route("**/api/me/sessions", lambda route: route.abort())
+    ann.reload()
+    failed = section(ann, "Where you are signed in")
+    expect(failed.get_by_text("Could not load your sessions")).to_be_visible()
+    keep(ann, "account-failed")
+    ann.unroute("**/api/me/sessions")
+    failed.get_by_role("button", name="Try again").click()
+    expect(failed.get_by_text("This one")).to_be_visible()
+
+
 def test_who_is_refused_too_often_is_told_the_seconds(visit: Visit, keep: Keep) -> None:
     page = visit(signed_in=False)
     for _ in range(12):

@@ -204,7 +204,7 @@ function Chat({ profile }: { profile: Profile }) {
       <Paper p="md">
         <Switch
           label="Write without my name"
-          description="What you write from now on is shown as from nobody in particular, and stays so. Moderators can still see who it was."
+          description="What you write from now on is shown as from nobody in particular, and stays so."
           checked={anonymous}
           onChange={(event) => {
             setAnonymous(event.currentTarget.checked);

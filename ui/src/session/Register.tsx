@@ -21,11 +21,13 @@ export default function Register() {
     mutationFn: async () => {
       const name = username.trim();
       await entrance.register({ username: name, password, invite_code: code });
-      await entrance.signIn({ username: name, password, remember: false });
-    },
-    onSuccess: async () => {
       history.replaceState(null, "", "/");
-      await enter();
+      try {
+        await entrance.signIn({ username: name, password, remember: false });
+      } finally {
+        // The account is there: whoever is not let in at once signs in by hand.
+        await enter();
+      }
     },
   });
   const error = register.error;
