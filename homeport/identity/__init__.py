@@ -98,7 +98,7 @@ class Identity:
         *,
         base_url: Callable[[], str],
         holdings: Holdings,
-        guard: OutboundGuard | None = None,
+        guard: OutboundGuard,
     ) -> None:
         self.settings = settings
         self.clock = clock
@@ -122,7 +122,7 @@ class Identity:
         self.onboarding = OnboardingGate(database)
         self.plans = Plans(database, clock, bus)
         self.customers = Customers(database, clock, bus, holdings)
-        self.sockets = OpenSockets(clock)
+        self.sockets = OpenSockets(clock, most=settings.sockets_per_user)
         self.tickets = Tickets(clock)
         self.accounts = Accounts(
             database,
@@ -158,8 +158,8 @@ class Identity:
         )
         self.open_mode = OpenMode(database, clock, settings, base_url)
         self.openid = OpenId(
-            database, clock, settings, sealer, guard or OutboundGuard(settings.outbound_allow), self.sessions,
-            self._cache, self._uses, base_url=base_url, ended=self.ended, changed=self.changed,
+            database, clock, settings, sealer, guard, self.sessions,
+            self._cache, self._uses, self.audit, base_url=base_url, ended=self.ended, changed=self.changed,
         )  # fmt: skip
 
     async def open(self) -> None:

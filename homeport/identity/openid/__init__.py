@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy.exc import IntegrityError
 
 from homeport.identity.access import Actor
+from homeport.identity.audit import AuditLog
 from homeport.identity.cache import CredentialCache, LastUses
 from homeport.identity.openid import store
 from homeport.identity.openid.accounts import LinkedAccounts
@@ -54,6 +55,7 @@ class OpenId:
         sessions: Sessions,
         cache: CredentialCache,
         uses: LastUses,
+        audit: AuditLog,
         *,
         base_url: Callable[[], str],
         ended: Callable[[str, str], None],
@@ -71,7 +73,7 @@ class OpenId:
         self._client_id = settings.oidc_client_id
         self._tokens = Tokens(self._provider, clock, settings.oidc_audience)
         self._flow = CodeFlow(self._provider, self._tokens, sealer, clock, settings.oidc_role_claim, base_url)
-        self._accounts = LinkedAccounts(database, clock, settings, changed)
+        self._accounts = LinkedAccounts(database, clock, settings, changed, audit)
         self._marks = Marks(database, self._issuer)
         self._bearers = Bearers(
             database, clock, cache, uses, self._tokens, self._accounts, self._marks, self._issuer,

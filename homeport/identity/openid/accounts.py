@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from homeport.identity import scopes
 from homeport.identity import store as identity_store
 from homeport.identity.access import SCOPE_SETS, Role
+from homeport.identity.audit import PORTAL, Act, AuditLog
 from homeport.identity.models import User
 from homeport.identity.openid import store
 from homeport.identity.openid.problems import AccountsClosed, RoleMissing
@@ -77,25 +78,28 @@ def powers_of(roles: Iterable[str]) -> tuple[Role, str | None]:
 
 
 class LinkedAccounts:
-    """Makes and updates them. `changed(user_id)` is called after a person's powers have changed."""
+    """Makes and updates them. `changed(user_id)` is called after a person's powers have changed; both are recorded."""
 
-    def __init__(self, database: Database, clock: Clock, settings: Settings, changed: Callable[[str], None]) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, settings: Settings, changed: Callable[[str], None], audit: AuditLog
+    ) -> None:
         self._database = database
         self._clock = clock
         self._settings = settings
         self._changed = changed
+        self._audit = audit
 
     async def admit(self, person: Person) -> User:
         """The person's account, with the powers that the newest token told. Raises AccountsClosed, RoleMissing,
         AccountBanned."""
         for _ in range(_TRIES):
             try:
-                user, changed = await self._admit(person)
+                user, news = await self._admit(person)
             except IntegrityError:
                 continue  # another sign-in took the name, or made the account
-            if changed:
-                log.info("a person's roles have changed at the provider", user=user.username, role=user.role)
+            if news is not None:
                 self._changed(user.id)
+                await self._record(news, user, person)
             if user.banned_at is not None:
                 raise AccountBanned(user.ban_reason)
             if self._settings.oidc_require_role and not person.roles:
@@ -103,7 +107,20 @@ class LinkedAccounts:
             return user
         raise AccountsClosed
 
-    async def _admit(self, person: Person) -> tuple[User, bool]:
+    async def _record(self, action: str, user: User, person: Person) -> None:
+        log.info("the provider told who somebody is", action=action, user=user.username, role=user.role)
+        details = {
+            "role": user.role,
+            "scopes": user.scopes,
+            "issuer": person.issuer,
+            "roles_there": sorted(person.roles),
+        }
+        await self._audit.append(
+            Act(action, PORTAL, target_type="user", target_id=user.username, status=200, details=details)
+        )
+
+    async def _admit(self, person: Person) -> tuple[User, str | None]:
+        """The account, and what is new about it."""
         async with self._database.write() as db:
             user = await store.find_linked(db, person.issuer, person.subject)
             if user is None:
@@ -111,8 +128,8 @@ class LinkedAccounts:
                     raise AccountsClosed
                 if self._settings.oidc_require_role and not person.roles:
                     raise RoleMissing
-                return await self._make(db, person), False
-            return user, self._update(user, person)
+                return await self._make(db, person), "oidc_create_user"
+            return user, "oidc_set_role" if self._update(user, person) else None
 
     def _update(self, user: User, person: Person) -> bool:
         """A token that is older than the newest one seen changes nothing."""
@@ -147,7 +164,6 @@ class LinkedAccounts:
         )
         db.add(user)
         await db.flush()
-        log.info("an account was made for a person of the provider", user=user.username, role=user.role)
         return user
 
 

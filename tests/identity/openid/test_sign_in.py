@@ -164,6 +164,20 @@ async def test_signing_in_and_being_refused_are_in_the_audit_log(house: House) -
     assert (done["result"], done["actor_username"], done["target_id"]) == ("done", "vera", "vera")
 
 
+async def test_what_the_provider_makes_of_people_is_in_the_audit_log_and_said_once(house: House) -> None:
+    await house.token("dora")
+    await house.token("dora")
+    await house.provider.change("dora", roles=["viewer"])
+    await house.token("dora")
+    async with house.door.client(await house.door.admin_token()) as client:
+        made = (await client.get("/api/admin/audit-log?action=oidc_create_user")).json()["entries"]
+        told = (await client.get("/api/admin/audit-log?action=oidc_set_role")).json()["entries"]
+    assert [(entry["target_id"], entry["details"]["roles_there"]) for entry in made] == [("dora", ["deployer"])]
+    assert [(entry["actor_username"], entry["details"]["scopes"]) for entry in told] == [
+        ("the portal", "services:read")
+    ]
+
+
 async def test_config_says_how_people_sign_in(house: House) -> None:
     """fleet C.2: before anybody has."""
     async with house.door.client() as client:
