@@ -17,6 +17,7 @@ from homeport.storage import Database
 
 AUDIT_RULE = Rule("retention_audit_log_days", "days", 90, 3650, "Audit records, and the activity made of them.")
 
+STEP = 20_000  # records that go in one transaction
 ACTIVITY_RULE = Rule("retention_activity_max", "records", 500, 100_000, "How far back the activity feed goes.")
 
 
@@ -42,7 +43,12 @@ class OldRecords:
             return 0
         async with self._database.read() as db:
             first = await self._first(db, kept)
-        return await self._audit.drop_before(first)
+            begin = await store.first_record(db)
+        dropped = 0
+        while begin < first:  # in steps, between which others write
+            begin = min(begin + STEP, first)
+            dropped += await self._audit.drop_before(begin)
+        return dropped
 
     async def _first(self, db: Any, days: int) -> int:
         return await store.first_record_since(db, rfc3339_ms(self._clock.now() - timedelta(days=days)))

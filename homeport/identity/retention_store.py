@@ -55,6 +55,11 @@ async def forget_addresses(db: AsyncSession, now: datetime) -> int:
     return removed + await _changed(db, update(Registration).where(over).values(network=""))
 
 
+async def first_record(db: AsyncSession) -> int:
+    """The number of the oldest audit record; 1 when there is none."""
+    return await db.scalar(select(func.min(AuditRecord.id))) or 1
+
+
 async def first_record_since(db: AsyncSession, since: str) -> int:
     """The first audit record of that time (as the log writes it) or later; beyond the last when there is none."""
     first = await db.scalar(select(func.min(AuditRecord.id)).where(AuditRecord.created_at >= since))

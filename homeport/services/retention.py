@@ -24,9 +24,10 @@ class OldEvents:
         return sum(max(0, count - kept) for count in counts.values())
 
     async def purge(self, kept: int) -> int:
-        async with self._database.write() as session:
+        async with self._database.read() as session:
             counts = await store.count_events(session)
-            for service_id, count in counts.items():
-                if count > kept:
-                    await store.trim_events(session, service_id, kept)
-        return sum(max(0, count - kept) for count in counts.values())
+        too_many = {service_id: count - kept for service_id, count in counts.items() if count > kept}
+        for service_id in too_many:  # each in a transaction of its own, between which others write
+            async with self._database.write() as session:
+                await store.trim_events(session, service_id, kept)
+        return sum(too_many.values())

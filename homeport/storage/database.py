@@ -75,9 +75,10 @@ class Database:
         free = 1
         while free:
             async with self._writers, self.engine.connect() as connection:
-                step = await connection.exec_driver_sql(f"PRAGMA incremental_vacuum({VACUUM_PAGES})")
-                if step.returns_rows:
-                    step.all()
+                driver: Any = (await connection.get_raw_connection()).driver_connection
+                # Not `execute`: this statement gives back one page each time it is stepped, and only a script is
+                # stepped to its end.
+                await driver.executescript(f"PRAGMA incremental_vacuum({VACUUM_PAGES})")
                 left = (await connection.exec_driver_sql("PRAGMA freelist_count")).scalar_one()
             free = 0 if left == free else left
         return max(0, before - await self.size())

@@ -223,7 +223,7 @@ function OutboundForm({ outbound, can }: { outbound: Outbound; can: boolean }) {
       ))}
       {outbound.settings.length > 0 && (
         <Text size="sm">
-          Open by homeport.toml: <span className="mono">{outbound.settings.join(", ")}</span>
+          Open by the settings: <span className="mono">{outbound.settings.join(", ")}</span>
         </Text>
       )}
       <Textarea
