@@ -265,6 +265,7 @@ def test_a_session_that_is_ended_closes_in_its_own_browser_within_a_second(
     ann.reload()
     ann.get_by_role("button", name="Sign out Firefox on Linux").click()
     expect(other.get_by_role("heading", name="Sign in to Homeport")).to_be_visible(timeout=1000)
+    expect(other.get_by_text("Your session has ended.")).to_be_visible()
     expect(ann.get_by_role("button", name="Sign out Firefox on Linux")).to_be_hidden()
 
 
