@@ -37,7 +37,7 @@ def _profile(identity: Identity) -> APIRouter:
         user = await accounts.set_names(actor, given)
         return _profile_of(identity, user, actor, await accounts.count_passkeys(actor.id))
 
-    @router.post("/password", dependencies=[SECURITY])
+    @router.post("/password", dependencies=[require(Verb.ACCOUNT_SECURITY, rate="auth")])
     async def change_password(
         body: schemas.PasswordChange, actor: CurrentActor, call: CurrentCall
     ) -> schemas.PasswordChanged:

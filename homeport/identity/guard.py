@@ -16,7 +16,6 @@ from homeport.identity.origin import SAFE_METHODS
 from homeport.identity.problems import (
     CapabilityInsufficient,
     Forbidden,
-    RateLimited,
     ScopeInsufficient,
     Unauthenticated,
 )
@@ -96,6 +95,7 @@ class Guard:
             except Unauthenticated:
                 if self.verb not in BEFORE_SET_UP:
                     await identity.onboarding.require_complete()  # before that, nobody has anything to present
+                await self._count_refused(identity, call)
                 raise
             call.by(actor)
         if self.verb not in BEFORE_SET_UP:
@@ -132,17 +132,28 @@ class Guard:
             limit = settings.rate_limit_pages if pages else settings.rate_limit_api
             if actor.kind == "anonymous":
                 who = f"api:{network_of(call.address)}"
-            elif actor.kind == "user":
-                who = f"{call.via}:{actor.id}"
+            elif actor.kind == "user":  # by whatever way: the same person has one window for pages and one for the rest
+                who = f"{'pages' if pages else 'api'}:{actor.id}"
             else:
                 who = f"api:{actor.credential_id}"
-                limit = actor.rate if actor.rate is not None else limit
+                limit = _rate_of(actor, limit)
         if limit:
             call.taken = await identity.rate_limits.take(who, limit)
-        if connection.scope["type"] == "websocket" and settings.sockets_per_user:
-            most = settings.sockets_per_user
-            if identity.sockets.count_of(actor) >= most:
-                raise RateLimited(Taken(most, 0, int(identity.clock.now().timestamp()) + 1).headers, 1)
+        if connection.scope["type"] == "websocket":
+            identity.sockets.refuse_too_many(actor)
+
+    @staticmethod
+    async def _count_refused(identity: Identity, call: Call) -> None:
+        """Whoever presents what is no good is somebody too: an address, so long as nobody is known."""
+        if limit := identity.settings.rate_limit_pages:
+            call.taken = await identity.rate_limits.take(f"refused:{network_of(call.address)}", limit)
+
+
+def _rate_of(actor: Actor, usual: int) -> int:
+    """Requests a minute of a key. People may slow their own keys down; only administrators may make them faster."""
+    if actor.rate is None:
+        return usual
+    return actor.rate if actor.role.is_admin or not usual else min(actor.rate, usual)
 
 
 def refusal(actor: Actor, verb: Verb) -> Exception:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
@@ -14,6 +15,11 @@ from homeport.identity.totp import ISSUER
 
 CERTIFICATE_SESSION = timedelta(hours=12)
 _KEEP = "Keep these codes: each lets you in once without the app, and they are not shown again."
+
+
+def _by_code(action: str) -> Any:
+    """What takes a code or a password may be asked for as seldom as a sign-in."""
+    return require(Verb.ACCOUNT_SECURITY, action=action, rate="auth")
 
 
 def routes(identity: Identity) -> list[APIRouter]:
@@ -40,7 +46,7 @@ def _portal(identity: Identity) -> APIRouter:
         """A secret for an authenticator app, shown this once; it counts from `verify` on."""
         return await _set_up(identity, actor, response)
 
-    @router.post("/verify", dependencies=[require(Verb.ACCOUNT_SECURITY, action="enable_2fa")])
+    @router.post("/verify", dependencies=[_by_code("enable_2fa")])
     async def verify_2fa(
         body: schemas.Code, actor: CurrentActor, call: CurrentCall, response: Response
     ) -> schemas.BackupCodes:
@@ -49,13 +55,15 @@ def _portal(identity: Identity) -> APIRouter:
         codes = await factors.enable(actor, body.code, call.address)
         return schemas.BackupCodes(status="enabled", backup_codes=codes, message=_KEEP)
 
-    @router.post("/disable", dependencies=[require(Verb.ACCOUNT_SECURITY, action="disable_2fa")])
+    @router.post("/disable", dependencies=[_by_code("disable_2fa")])
     async def disable_2fa(body: schemas.CodeOrPassword, actor: CurrentActor, call: CurrentCall) -> schemas.Status:
         """Turn it off, by a code or by the password."""
         await _disable(identity, actor, call, body)
         return schemas.Status(status="disabled")
 
-    @router.post("/backup-codes", dependencies=[require(Verb.ACCOUNT_SECURITY, action="renew_backup_codes")])
+    @router.post(
+        "/backup-codes", dependencies=[require(Verb.ACCOUNT_SECURITY, action="renew_backup_codes", rate="auth")]
+    )
     async def renew_backup_codes(
         body: schemas.Code, actor: CurrentActor, call: CurrentCall, response: Response
     ) -> schemas.BackupCodes:
@@ -83,7 +91,7 @@ def _host(identity: Identity) -> APIRouter:
         """As POST /api/user/2fa/setup."""
         return await _set_up(identity, actor, response)
 
-    @router.post("/confirm", dependencies=[require(Verb.ACCOUNT_SECURITY, action="enable_2fa")])
+    @router.post("/confirm", dependencies=[_by_code("enable_2fa")])
     async def confirm_host_2fa(
         body: schemas.Code, request: Request, actor: CurrentActor, call: CurrentCall, response: Response
     ) -> schemas.BackupCodes:
@@ -108,7 +116,7 @@ def _host(identity: Identity) -> APIRouter:
             expires_at = await _begin_session(identity, actor, call, request, response)
         return schemas.HostFactorSession(ok=True, verified=True, expires_at=expires_at)
 
-    @router.post("/disable", dependencies=[require(Verb.ACCOUNT_SECURITY, action="disable_2fa")])
+    @router.post("/disable", dependencies=[_by_code("disable_2fa")])
     async def disable_host_2fa(body: schemas.CodeOrPassword, actor: CurrentActor, call: CurrentCall) -> schemas.Status:
         """As POST /api/user/2fa/disable."""
         await _disable(identity, actor, call, body)

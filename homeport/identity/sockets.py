@@ -12,6 +12,8 @@ from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 
 from homeport.identity.access import Actor
+from homeport.identity.problems import RateLimited
+from homeport.identity.rate_limits import Taken
 from homeport.kit.clock import Clock
 from homeport.kit.problems import Problem
 
@@ -67,11 +69,17 @@ class Socket:
         self._gone = False
 
     async def __aenter__(self) -> Self:
-        await self._websocket.accept(bearer_protocol(self._websocket))
+        self._sockets.add(self)  # before anything else is awaited: of many at once no more come in than may
+        try:
+            await self._websocket.accept(bearer_protocol(self._websocket))
+        except BaseException:
+            self._sockets.remove(self)
+            raise
         self._block = asyncio.current_task()
         self._reader = asyncio.create_task(self._read(), name="socket reader")
-        self._sockets.add(self)
         self._watch_expiry()
+        if self._end is not None:  # its credential ended meanwhile
+            self._leave()
         return self
 
     async def send(self, text: str) -> None:
@@ -154,12 +162,16 @@ class Socket:
 class OpenSockets:
     """All of them, so that they can be ended by credential. Event loop's thread only."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, most: int = 0) -> None:
+        """`most`: how many one person or machine may have open; 0 is no limit."""
         self.clock = clock
+        self._most = most
         self.peak = 0  # the most that were open at once
         self._open: set[Socket] = set()
 
     def add(self, socket: Socket) -> None:
+        """Raises RateLimited."""
+        self.refuse_too_many(socket.actor)
         self._open.add(socket)
         self.peak = max(self.peak, len(self._open))
 
@@ -186,9 +198,10 @@ class OpenSockets:
         for socket in [one for one in self._open if one.actor.id == user_id]:
             socket.end(CREDENTIAL_ENDED, "signed out")
 
-    def count_of(self, actor: Actor) -> int:
-        """How many the same person (or machine) has open."""
-        return sum(one.actor.id == actor.id for one in self._open)
+    def refuse_too_many(self, actor: Actor) -> None:
+        """Raises RateLimited when the same person (or machine) has as many open as may be."""
+        if self._most and sum(one.actor.id == actor.id for one in self._open) >= self._most:
+            raise RateLimited(Taken(self._most, 0, int(self.clock.now().timestamp()) + 1).headers, 1)
 
     def end_all(self) -> None:
         """At shutdown; clients come back and resume."""

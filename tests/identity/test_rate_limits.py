@@ -100,6 +100,30 @@ async def test_forged_addresses_do_not_escape_the_limit(database: Database, tmp_
     assert codes == [401, 401, 401, 429, 429]
 
 
+async def test_one_person_has_one_minute_by_whatever_way(limited: Door) -> None:
+    token = await limited.add_user("ann", Role.USER)
+    async with limited.client(token) as client:
+        assert (await client.get("/api/auth/me")).headers["x-ratelimit-remaining"] == "59"
+    async with limited.client() as client:
+        assert (await client.get(f"/api/auth/me?token={token}")).headers["x-ratelimit-remaining"] == "58"
+
+
+async def test_nobody_but_an_administrator_makes_keys_faster(limited: Door) -> None:
+    for token, limit in ((await limited.add_user("ann", Role.USER), "60"), (await limited.admin_token(), "1000")):
+        async with limited.client(token) as client:
+            key = (await client.post("/api/api-keys", json={"name": "fast", "rate_limit_rpm": 1000})).json()["api_key"]
+        async with limited.client(key) as client:
+            assert (await client.get("/api/auth/me")).headers["x-ratelimit-limit"] == limit
+
+
+async def test_credentials_that_are_no_good_are_counted_by_address(database: Database, tmp_path: Path) -> None:
+    settings = {"rate_limit_pages": 3, "rate_limit_api": 100}
+    async with open_door(database, tmp_path, settings=settings) as door, door.client("no token") as client:
+        assert [(await client.get("/api/auth/me")).status_code for _ in range(4)] == [401, 401, 401, 429]
+        async with door.client() as somebody:  # who presents nothing where nothing is needed
+            assert (await somebody.get("/api/config")).status_code == 200
+
+
 async def test_health_is_never_refused(limited: Door) -> None:
     async with limited.client() as client:
         assert {(await client.get("/api/health")).status_code for _ in range(100)} == {200}

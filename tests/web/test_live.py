@@ -328,3 +328,25 @@ async def test_one_person_has_so_many_sockets_and_no_more_until_one_ends(databas
             await asyncio.sleep(0.2)
             async with open_socket(address, "/api/live", token) as again:
                 assert (await message(again))["type"] == "hello"
+
+
+async def test_of_many_sockets_that_come_at_once_no_more_are_let_in(database: Database, tmp_path: Path) -> None:
+    def slow(identity: Identity) -> list[APIRouter]:
+        router = APIRouter()
+
+        @router.websocket("/api/slow", dependencies=[require(Verb.ACCOUNT_SELF)])
+        async def wait(websocket: WebSocket, actor: CurrentActor) -> None:
+            await asyncio.sleep(0.5)  # all of them are past the guard by then
+            async with identity.socket(websocket, actor):
+                await asyncio.Event().wait()
+
+        return [router]
+
+    async with open_door(database, tmp_path, slow, settings={"sockets_per_user": 3}) as door, door.listen() as address:
+        url = f"ws://{address}/api/slow?token={await door.admin_token()}"
+        came = await asyncio.gather(*(connect(url, proxy=None) for _ in range(8)), return_exceptions=True)
+        opened = [one for one in came if not isinstance(one, BaseException)]
+        refused = [one.response.status_code for one in came if isinstance(one, InvalidStatus)]
+        assert (len(opened), refused) == (3, [429] * 5)
+        for one in opened:
+            await one.close()
