@@ -18,6 +18,7 @@ from homeport.identity.certificates import PEER, Peer
 from homeport.identity.credentials import Passwords
 from homeport.identity.models import User
 from homeport.kit.bus import Bus
+from homeport.kit.guard import OutboundGuard
 from homeport.kit.ids import new_id
 from homeport.kit.sealing import Sealer
 from homeport.services.quota import holdings
@@ -56,6 +57,7 @@ class Door:
             self.options,
             base_url=lambda: BASE_URL,
             holdings=holdings,
+            guard=OutboundGuard(self.settings.outbound_allow),
         )
         self.feed = LiveFeed(self.bus)
         place = Place(self.settings.domain, BASE_URL, self.settings.port, "/ca.pem")

@@ -10,13 +10,13 @@ HOMEPORT = Path(__file__).parents[2] / "homeport"
 # Each either asks the guard for the address that it connects to, or connects only where a user has no say.
 DIALLERS = {
     "kit/outbound_http.py": "asks the guard",
-    "relay/certificates/acme/transport.py": "asks the guard",
+    "relay/certificates/acme/dns_answers.py": "asks the guard",
     "services/domain_proofs.py": "asks the guard; name servers are a setting",
     "services/endpoints.py": "asks the guard",
     "services/health.py": "an app of this portal, on an address that its driver gave",
     "services/proxy/apps.py": "an app of this portal, on an address that its driver gave",
     "services/docker/engine.py": "the engine that a setting names",
-    "identity/__init__.py": "the Redis that a setting names",
+    "identity/rate_limits.py": "the Redis that a setting names",
     "cli/client.py": "the shell, on the machine of the person who typed the address",
     "cli/trust.py": "the shell, on the machine of the person who typed the address",
 }
@@ -26,6 +26,7 @@ CALLS = {
     "HTTPSConnection", "AsyncClient", "Client", "AsyncHTTPTransport", "HTTPTransport", "ClientSession", "from_url",
     "SMTP", "SMTP_SSL", "Resolver", "connect_tcp", "Docker", "UnixConnector", "TCPConnector",
 }  # fmt: skip
+AMBIGUOUS = {"Client", "ClientSession", "from_url", "Resolver", "HTTPConnection"}  # others bear these names too
 MODULES = {"httpx", "aiohttp", "requests", "urllib.request", "http.client", "smtplib", "ftplib", "aiodocker"}
 
 
@@ -67,12 +68,13 @@ def _ways_out(file: Path) -> set[str]:
     network |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module in MODULES}
     ways = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and (name := _name(node.func)) in CALLS:
-            if name in {"Client", "ClientSession", "from_url", "Resolver"} and not (
-                network or _root(node.func) in {"Redis", "dns"}
-            ):
-                continue  # a class of our own that bears the name
+        if not isinstance(node, ast.Call):
+            continue
+        name = _name(node.func)
+        if name in CALLS and (name not in AMBIGUOUS or network or _root(node.func) in {"Redis", "dns"}):
             ways.add(name)
+        elif ast.unparse(node.func).startswith(("dns.asyncquery.", "dns.query.")):
+            ways.add("dns")
     return ways
 
 
