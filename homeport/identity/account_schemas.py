@@ -13,7 +13,8 @@ from homeport.identity.scopes import parse_scopes
 
 _EMOJI = 16  # code points: a family of four with its joiners has 7, a flag of a region 7
 _NICKNAME = re.compile(r"[A-Za-z0-9 _-]{2,32}")
-_PLAIN = re.compile(r"[\x00-\x22\x24-\x29\x2b-\x2f\x3a-\x9f]")  # all of ASCII but what keycaps begin with: 0-9 # *
+# All of ASCII but what keycaps begin with (0-9 # *), and halves of characters, which nothing can write.
+_PLAIN = re.compile(r"[\x00-\x22\x24-\x29\x2b-\x2f\x3a-\x9f\ud800-\udfff]")
 
 
 def _nickname(given: Any) -> Any:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from fastapi import APIRouter
+from fastapi import Path as PathParameter
 
 from homeport.identity import Identity
 from homeport.identity import account_schemas as schemas
@@ -12,6 +15,7 @@ from homeport.identity.guard import CurrentActor, CurrentCall, require
 from homeport.identity.models import Invite
 
 WRITE = require(Verb.USERS_WRITE)
+InviteId = Annotated[int, PathParameter(ge=1, le=2**31 - 1)]
 
 
 def routes(identity: Identity) -> list[APIRouter]:
@@ -69,13 +73,13 @@ def _invites(identity: Identity) -> APIRouter:
         return row(invite)
 
     @router.delete("/admin/invite-codes/{invite_id}", dependencies=[WRITE])
-    async def revoke_invite(invite_id: int) -> schemas.Status:
+    async def revoke_invite(invite_id: InviteId) -> schemas.Status:
         """It works no more."""
         await registrations.revoke(invite_id)
         return schemas.Status(status="revoked")
 
     @router.get("/admin/invite-codes/{invite_id}/registrations", dependencies=[WRITE])
-    async def list_registrations(invite_id: int) -> schemas.RegistrationList:
+    async def list_registrations(invite_id: InviteId) -> schemas.RegistrationList:
         """Who came by it, the newest first."""
         found = await registrations.registered_by(invite_id)
         rows = [

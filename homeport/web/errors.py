@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
+from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
@@ -19,6 +20,7 @@ from homeport.kit.responses import JsonResponse
 log = structlog.get_logger()
 
 _BODY = "body"
+_DATA_EXCEPTION = "22"  # the class of SQLSTATE for values that do not fit (PostgreSQL, appendix A)
 # Seed 002's door knows no 422: what does not fit is a 400 below these paths.
 PORTAL_DOOR = (
     "/api/token",
@@ -96,6 +98,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(WebSocketRequestValidationError, _on_invalid)
+    app.add_exception_handler(DBAPIError, _on_data)
 
 
 async def _on_problem(connection: HTTPConnection, problem: Exception) -> Response:
@@ -128,6 +131,14 @@ async def _on_invalid(connection: HTTPConnection, error: Exception) -> Response:
         name, reason = next(iter(fields.items()))
         return problem_response(InvalidParameter(f"{name}: {reason}", details={"fields": fields}))
     return _invalid(connection, ValidationFailed(_fields(errors)))
+
+
+async def _on_data(_connection: HTTPConnection, error: Exception) -> Response:
+    """What the database cannot hold was sent by somebody: NUL characters, numbers without end. Nothing has changed."""
+    assert isinstance(error, DBAPIError)
+    if not str(getattr(error.orig, "sqlstate", None) or "").startswith(_DATA_EXCEPTION):
+        raise error
+    return problem_response(InvalidParameter("It holds a NUL character, or a number that is too large."))
 
 
 def _invalid(connection: HTTPConnection, problem: ValidationFailed) -> Response:
