@@ -27,8 +27,9 @@ class OldRecords:
     name = "audit_log"
     rule: Rule | None = AUDIT_RULE
 
-    def __init__(self, database: Database, clock: Clock, audit: AuditLog) -> None:
+    def __init__(self, database: Database, clock: Clock, audit: AuditLog, *, step: int = STEP) -> None:
         self._database = database
+        self._step = step
         self._clock = clock
         self._audit = audit
 
@@ -46,7 +47,7 @@ class OldRecords:
             begin = await store.first_record(db)
         dropped = 0
         while begin < first:  # in steps, between which others write
-            begin = min(begin + STEP, first)
+            begin = min(begin + self._step, first)
             dropped += await self._audit.drop_before(begin)
         return dropped
 
