@@ -284,6 +284,16 @@ def test_settings_are_changed_and_wait_or_count_at_once(page: Page, portal: Port
     assert 'stream_domain = "live.example.org"' in (portal.data_dir / "homeport.toml").read_text()
 
 
+def test_a_new_key_seals_and_the_old_one_still_opens(page: Page, keep: Keep) -> None:
+    keys = page.get_by_role("region", name="Keys that seal secrets")
+    expect(keys.locator("[data-key]")).to_have_count(1)
+    keys.get_by_role("button", name="Use a new key").click()
+    page.get_by_role("dialog").get_by_role("button", name="Use a new key").click()
+    expect(keys.locator("[data-key]")).to_have_count(2)
+    expect(keys.get_by_text("Only opens")).to_have_count(1)
+    keep(page, "admin-keys")
+
+
 def test_retention_is_set_previewed_and_run(page: Page, portal: PortalProcess, keep: Keep) -> None:
     go(page, "/admin/retention")
     settled(page, "retention")

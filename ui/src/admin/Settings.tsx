@@ -20,6 +20,7 @@ import { Failed, Loading } from "../parts/states";
 import { tell, tellProblem } from "../parts/tell";
 import { useCan } from "../session/session";
 import { addressQuery, admin, outboundQuery, permissionsQuery, rateLimitsQuery, settingsQuery } from "./calls";
+import { SealKeys } from "./SealKeys";
 import type { Outbound, Permissions, PortalAddress } from "./types";
 import { listOf } from "./words";
 
@@ -31,6 +32,7 @@ export default function Settings() {
       <Address can={can} />
       <People can={can} />
       <OutboundNetworks can={can} />
+      <SealKeys can={can} />
       <Limits />
       <AllSettings />
     </Stack>

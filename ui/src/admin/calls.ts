@@ -11,6 +11,7 @@ import type {
   Invite,
   InviteType,
   IssuedCertificate,
+  KeysRotated,
   Newcomer,
   NewPerson,
   Outbound,
@@ -24,6 +25,7 @@ import type {
   RetentionDone,
   RetentionPreview,
   Role,
+  SealKeys,
   ServerCertificate,
   SettingRow,
   Verdict,
@@ -96,6 +98,8 @@ export const admin = {
   outbound: () => call<Outbound>("GET", "/api/settings/outbound"),
   setOutbound: (allow: string[]) => call<Outbound>("PUT", "/api/settings/outbound", { body: { allow } }),
   rateLimits: () => call<RateLimits>("GET", "/api/settings/rate-limits"),
+  keys: () => call<SealKeys>("GET", "/api/admin/keys"),
+  rotateKeys: () => call<KeysRotated>("POST", "/api/admin/keys/rotate", { body: {} }),
   settings: () => call<{ settings: SettingRow[] }>("GET", "/api/settings"),
 
   retention: () => call<Retention>("GET", "/api/admin/retention"),
@@ -138,6 +142,7 @@ export const addressQuery = queryOptions({ queryKey: [ADMIN, "address"], queryFn
 export const permissionsQuery = queryOptions({ queryKey: [ADMIN, "permissions"], queryFn: admin.permissions });
 export const outboundQuery = queryOptions({ queryKey: [ADMIN, "outbound"], queryFn: admin.outbound });
 export const rateLimitsQuery = queryOptions({ queryKey: [ADMIN, "rate limits"], queryFn: admin.rateLimits });
+export const keysQuery = queryOptions({ queryKey: [ADMIN, "keys"], queryFn: admin.keys });
 export const settingsQuery = queryOptions({ queryKey: [ADMIN, "settings"], queryFn: admin.settings });
 export const retentionQuery = queryOptions({ queryKey: [ADMIN, "retention"], queryFn: admin.retention, staleTime: 0 });
 export const previewQuery = queryOptions({

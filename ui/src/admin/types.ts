@@ -61,6 +61,8 @@ export type PortalAddress = Schema["PortalAddress"];
 export type Permissions = Schema["UserPermissions"];
 export type RateLimits = Schema["RateLimitSettings"];
 export type Outbound = Schema["OutboundAllowed"];
+export type SealKeys = Schema["KeyList"];
+export type KeysRotated = Schema["RotatedBody"];
 export type SettingRow = Schema["SettingRow"];
 
 export type Retention = Schema["RetentionState"];
