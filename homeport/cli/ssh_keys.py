@@ -44,6 +44,7 @@ def add(
 ) -> None:
     """Make a pair. Without --out the private key is printed, this once."""
     from homeport.cli.output import print_json, safe
+    from homeport.cli.problems import UsageWrong
 
     if out is None:
         with _client(portal) as client:
@@ -53,7 +54,11 @@ def add(
         sys.stdout.write(made["private_key"])
         sys.stderr.write(f"{safe(made['public_key'])}\n{made['fingerprint']}\nIt is not shown again.\n")
         return None
-    file, descriptor = out.expanduser(), _new_file(out.expanduser())
+    file = out.expanduser()
+    public = file.with_name(f"{file.name}.pub")
+    if os.path.lexists(public):
+        raise UsageWrong(f"{public} exists already: name another file with --out.")
+    descriptor = _new_file(file)
     try:
         with _client(portal) as client:
             made = client.post("/api/ssh-keys", {"name": name, "key_type": key_type})
@@ -64,8 +69,8 @@ def add(
         raise
     finally:
         os.close(descriptor)
-    public = file.with_name(f"{file.name}.pub")
-    public.write_text(f"{made['public_key']}\n")
+    with os.fdopen(_new_file(public, 0o644), "w") as writer:  # never through a link that somebody put there
+        writer.write(f"{made['public_key']}\n")
     if json:
         return print_json({**made, "private_key_file": str(file)})
     sys.stdout.write(f"{file} holds the private key, {public.name} beside it the public one: {made['fingerprint']}\n")
@@ -98,12 +103,12 @@ def authorized(portal: PortalUrl = None, json: Json = False) -> None:
     return None
 
 
-def _new_file(path: Path) -> int:
-    """A descriptor of a file that only its owner reads. Raises UsageWrong when something is there already."""
+def _new_file(path: Path, mode: int = 0o600) -> int:
+    """A descriptor of a new file, for its owner only unless `mode` says else. Raises UsageWrong when one is there."""
     from homeport.cli.problems import UsageWrong
 
     try:
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     except FileExistsError as fault:
         raise UsageWrong(f"{path} exists already: name another file with --out.") from fault
     except OSError as fault:

@@ -74,6 +74,15 @@ def test_a_file_that_is_there_is_not_written_over_and_no_key_is_made(portal: Por
     assert portal.ask("ssh-keys", "list") == {"keys": []}
 
 
+def test_a_link_beside_the_key_is_not_written_through(portal: PortalProcess, tmp_path: Path) -> None:
+    precious, link = tmp_path / "precious", tmp_path / "id_new.pub"
+    precious.write_text("precious")
+    link.symlink_to(precious)
+    done = portal.homeport("ssh-keys", "add", "laptop", "--out", str(tmp_path / "id_new"))
+    assert (done.returncode, precious.read_text()) == (2, "precious")
+    assert (portal.ask("ssh-keys", "list"), (tmp_path / "id_new").exists()) == ({"keys": []}, False)
+
+
 def test_when_the_portal_refuses_no_empty_file_is_left(portal: PortalProcess, tmp_path: Path) -> None:
     done = portal.homeport("ssh-keys", "add", "laptop", "--type", "dsa", "--out", str(tmp_path / "id"))
     assert done.returncode == 6

@@ -32,6 +32,8 @@ from homeport.storage import Database
 Ended = Callable[[str, str], None]  # a credential's id and its actor's: it is no more
 Narrowed = Callable[[str], None]  # a credential's id: what it may do has changed
 
+REMEMBERED = 10  # revoked certificates of one label: an agent may renew its own as often as it likes
+
 
 class Agents:
     """Owns the rows of machines in `client_certificates`. A label has one certificate that is good."""
@@ -146,6 +148,7 @@ class Agents:
             )
             issued = sign(self._authority, self._clock, key, order)
             await store.revoke(db, [old.id], self._clock.now())
+            await store.forget_replaced(db, old.label, REMEMBERED)
             await db.flush()
             db.add(issued.row)
         self._ended(old.id, old.id)
@@ -164,6 +167,7 @@ async def add_machine(db: AsyncSession, row: ClientCertificate) -> None:
     if await store.has_machine(db, row.label, row.created_at):
         raise _taken(row.label)
     await store.retire_expired(db, row.label, row.created_at)
+    await store.forget_replaced(db, row.label, REMEMBERED)
     db.add(row)
     await db.flush()
 

@@ -28,10 +28,11 @@ from homeport.identity.certificates.signing_requests import key_of
 from homeport.identity.models import EnrolmentToken
 from homeport.identity.problems import ScopeInsufficient
 from homeport.kit.clock import Clock
-from homeport.kit.problems import ValidationFailed
+from homeport.kit.problems import Conflict, ValidationFailed
 from homeport.storage import Database
 
 TOKEN_LASTS = timedelta(minutes=10)
+DELEGATED = 50  # good certificates that one agent may have delegated
 _LONGEST_TOKEN = 200
 
 
@@ -60,7 +61,8 @@ class Enrolment:
     async def delegate(self, actor: Actor, label: str, capabilities: Sequence[str] | None) -> NewToken:
         """An agent lets another program of its own have a certificate that does no more than its own.
 
-        Raises ScopeInsufficient for who is no agent (nothing is delegated twice), ValidationFailed, LabelTaken.
+        Raises ScopeInsufficient for who is no agent (nothing is delegated twice), ValidationFailed, LabelTaken,
+        Conflict for one that has delegated enough.
         """
         kind, _, delegator = actor.name.partition(":")
         if actor.kind != "agent" or kind != store.AGENT:
@@ -131,6 +133,8 @@ class Enrolment:
                 raise LabelTaken(f"{label} has a certificate already: revoke that one first, or take another label.")
             await store.delete_old_tokens(db, now)
             await store.delete_tokens(db, label)
+            if delegator is not None and await store.count_delegated(db, delegator, now) >= DELEGATED:
+                raise Conflict(f"{DELEGATED} certificates are delegated already: let an administrator revoke one.")
             db.add(row)
         return NewToken(token, label, row.expires_at)
 

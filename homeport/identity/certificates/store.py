@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -102,6 +102,31 @@ async def delegated(db: AsyncSession, label: str) -> Sequence[ClientCertificate]
         ClientCertificate.revoked_at.is_(None),
     )
     return (await db.scalars(query)).all()
+
+
+async def count_delegated(db: AsyncSession, label: str, now: datetime) -> int:
+    """How many an agent has delegated that are good, and how many it is about to."""
+    good = select(func.count()).where(
+        ClientCertificate.kind == PLUGIN_AGENT,
+        ClientCertificate.delegated_by == label,
+        ClientCertificate.revoked_at.is_(None),
+        ClientCertificate.expires_at > now,
+    )
+    open_ = select(func.count()).where(
+        EnrolmentToken.delegated_by == label, EnrolmentToken.used_at.is_(None), EnrolmentToken.expires_at > now
+    )
+    return (await db.scalar(good) or 0) + (await db.scalar(open_) or 0)
+
+
+async def forget_replaced(db: AsyncSession, label: str, kept: int) -> None:
+    """Leaves the newest `kept` of a label's revoked certificates: one that nobody remembers is refused as well."""
+    old = (
+        select(ClientCertificate.id)
+        .where(_MACHINES, ClientCertificate.label == label, ClientCertificate.revoked_at.is_not(None))
+        .order_by(ClientCertificate.created_at.desc(), ClientCertificate.id)
+        .offset(kept)
+    )
+    await db.execute(delete(ClientCertificate).where(ClientCertificate.id.in_(old)))
 
 
 async def revoke(db: AsyncSession, ids: Sequence[str], now: datetime) -> list[str]:

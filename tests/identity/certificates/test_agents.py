@@ -183,3 +183,22 @@ class TestDelegation:
             assert (await new.get("/api/services")).status_code == 200
         refused = await admin.post("/api/certs/agent/upgrade-cert", json={"csr": signing_request()})
         assert refused.json()["code"] == "insufficient_certificate_scope"
+
+    async def test_of_an_agents_renewals_ten_are_remembered(self, door: Door, admin: httpx.AsyncClient) -> None:
+        first = made = await issue(admin, "box", ["services:read"])
+        for _ in range(12):
+            door.clock.advance(1)
+            async with holding(door, made) as client:
+                made = (await client.post("/api/certs/agent/upgrade-cert", json={"csr": signing_request()})).json()
+        assert len((await admin.get("/api/certs/agent")).json()["agents"]) == 11
+        async with holding(door, first) as oldest, holding(door, made) as newest:
+            assert (await oldest.get("/api/services")).status_code == 403
+            assert (await newest.get("/api/services")).status_code == 200
+
+    async def test_an_agent_delegates_to_fifty_and_no_more(self, door: Door, admin: httpx.AsyncClient) -> None:
+        made = await issue(admin, "box", ["services:read"])
+        async with holding(door, made) as client:
+            path = "/api/certs/agent/enroll-delegated"
+            codes = [(await client.post(path, json={"label": f"p{n}"})).status_code for n in range(51)]
+            assert codes == [200] * 50 + [409]
+            assert (await client.post(path, json={"label": "p0"})).status_code == 200  # in place of its own
