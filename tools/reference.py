@@ -134,8 +134,8 @@ def permissions_page() -> str:
     return (
         f"{_WRITTEN}# Permissions\n\n"
         "One function decides, by one table: what a route does (its verb), the scope that opens it and the lowest "
-        "role. A person's scopes come from the role unless an administrator gave others; a key or session may be limited to "
-        "fewer. Somebody who belongs to a customer reaches that customer's things only: of others' things such a "
+        "role. A person's scopes come from the role unless an administrator gave others; a key or session may be "
+        "limited to fewer. Somebody who belongs to a customer reaches that customer's things only: of others' things such a "
         "caller gets a 404 or an empty list.\n\n"
         f"{_table(('verb', 'scope', 'lowest role', 'never for customers', 'people only'), verbs)}\n"
         "## Callers\n\n"
