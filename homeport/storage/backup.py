@@ -18,6 +18,7 @@ from homeport import __version__
 from homeport.kit.clock import rfc3339
 from homeport.kit.problems import Conflict, Problem
 from homeport.kit.sealed_file import CHUNK, SealedWriter
+from homeport.kit.sealing import KEY_FILE
 from homeport.storage.portable import Snapshot
 
 FORMAT = 1
@@ -28,6 +29,7 @@ _LEFT_OUT = frozenset({"homeport.lock", "local.json", "instances", "tmp"})
 _LEFT_OUT_BEGINNINGS = ("homeport.db", "durable.db", ".restor", "before-")
 # Of a service: its log, what building and running can make again. `data` stays.
 _OF_SERVICES = frozenset({"logs", "cache", "tmp", "releases"})
+_SEAL_KEY = Path("keys") / KEY_FILE
 _MOST_NAMED = 20
 
 
@@ -70,15 +72,17 @@ def write_backup(
     if target.resolve().is_relative_to(data_dir.resolve()):
         raise BackupImpossible(f"{target} lies in the data directory, which it is a backup of: write it elsewhere.")
     partial = target.with_name(f".{target.name}.partial")
+    ring = _key_lines(data_dir)
     try:
         with _private(partial) as file, Snapshot.of(database_url) as snapshot:
             sealed: Any = SealedWriter(file, passphrase)
             with tarfile.open(fileobj=sealed, mode="w|", format=tarfile.PAX_FORMAT, bufsize=CHUNK) as archive:
-                kept = _fill(archive, snapshot, data_dir, now, apps=apps, builds=builds, progress=progress)
+                kept = _fill(archive, snapshot, data_dir, ring, now, apps=apps, builds=builds, progress=progress)
             sealed.finish()
             file.flush()
             os.fsync(file.fileno())
         os.link(partial, target)  # unlike a rename it never replaces what came meanwhile
+        _flush_folder(target.parent)
     except FileExistsError as problem:
         raise Conflict(f"{target} exists already: a backup replaces nothing.") from problem
     except OSError as problem:
@@ -86,6 +90,15 @@ def write_backup(
     finally:
         partial.unlink(missing_ok=True)
     return kept
+
+
+def _key_lines(data_dir: Path) -> list[str]:
+    """Of the sealing keys. Read before the rows and again after them, for a rotation may come between: then the rows
+    need keys that the file had only before, or has only since."""
+    try:
+        return [f"{line}\n" for line in (data_dir / _SEAL_KEY).read_text().splitlines()]
+    except FileNotFoundError:
+        return []
 
 
 @contextlib.contextmanager
@@ -96,8 +109,8 @@ def _private(path: Path) -> Iterator[BinaryIO]:
 
 
 def _fill(
-    archive: tarfile.TarFile, snapshot: Snapshot, data_dir: Path, now: datetime, *, apps: bool, builds: bool,
-    progress: Callable[[str], None],
+    archive: tarfile.TarFile, snapshot: Snapshot, data_dir: Path, ring: list[str], now: datetime, *, apps: bool,
+    builds: bool, progress: Callable[[str], None],
 ) -> Kept:  # fmt: skip
     kept = Kept()
     portal_id = data_dir / "portal-id"
@@ -115,6 +128,8 @@ def _fill(
         kept.tables[part.table] = kept.tables.get(part.table, 0) + part.rows
     progress("the files")
     _add_files(archive, data_dir, kept, apps=apps, builds=builds)
+    _add(archive, f"{FILES}/{_SEAL_KEY}", "".join(dict.fromkeys([*_key_lines(data_dir), *ring])).encode())
+    kept.files += 1
     _add(archive, END, _json({"tables": kept.tables, "files": kept.files}))
     return kept
 
@@ -139,7 +154,16 @@ def _add_files(archive: tarfile.TarFile, root: Path, kept: Kept, *, apps: bool, 
         if depth:
             _add_folder(archive, f"{FILES}/{below}", os.fstat(descriptor))
         for name in sorted([*files, *links]):
-            _add_file(archive, below / name, name, descriptor, kept)
+            if below / name != _SEAL_KEY:
+                _add_file(archive, below / name, name, descriptor, kept)
+
+
+def _flush_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _is_left_out(name: str) -> bool:

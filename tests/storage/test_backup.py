@@ -450,6 +450,21 @@ def test_a_backup_is_one_moment_while_others_write(machine: Machine, tmp_path: P
     assert len(values) == 1
 
 
+def test_a_key_that_is_dropped_while_the_backup_is_made_is_in_it(machine: Machine, tmp_path: Path) -> None:
+    """The rows were read before the rotation and need the old key; others are sealed by the new one."""
+    key = machine.data_dir / "keys" / "seal.key"
+
+    def rotate(what: str) -> None:
+        if what == "the files":
+            atomic_write(key, b"k2 BBBB\n", mode=0o600)
+
+    machine.backup(tmp_path / "it.backup", progress=rotate)
+    restore(tmp_path / "it.backup", tmp_path / "other")
+    restored = tmp_path / "other" / "keys" / "seal.key"
+    assert restored.read_text() == "k2 BBBB\nk1 AAAA\n"
+    assert stat.S_IMODE(restored.stat().st_mode) == 0o600
+
+
 def test_checking_says_what_the_file_is(backup: Path) -> None:
     found = check_backup(backup, WORDS)
     assert (found.revision, found.portal_id, found.apps) == (migrations.HEAD, "0123456789abcdef", True)
