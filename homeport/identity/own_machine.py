@@ -88,7 +88,10 @@ class OwnMachine:
         return (await self._api_keys.create(person(user), THIS_MACHINE, style="machine", rate=self._rate)).secret
 
     async def reset_password(self, login: str) -> str:
-        """A new password for somebody, whose sessions and API keys end, the shell's own aside. Raises UserNotFound."""
+        """A new password for somebody, whose sessions, certificates and API keys end, the shell's own aside.
+
+        Raises UserNotFound.
+        """
         password = new_password()
         hashed = await self._passwords.hash(password)
         now = self._clock.now()
@@ -99,6 +102,7 @@ class OwnMachine:
             await sql.set_columns(db, user.id, now, password_hash=hashed, password_changed_at=now)
             sessions = await store.delete_sessions_of(db, user.id)
             keys = await store.revoke_keys_of(db, user.id, now)
-        for credential_id in (*sessions, *keys):
+            certificates = await store.revoke_certificates_of(db, user.id, now)
+        for credential_id in (*sessions, *keys, *certificates):
             self._ended(credential_id, user.id)
         return password

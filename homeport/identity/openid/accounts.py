@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from homeport.identity import scopes
+from homeport.identity import invites_store, scopes
 from homeport.identity import store as identity_store
 from homeport.identity.access import SCOPE_SETS, Role
 from homeport.identity.audit import PORTAL, Act, AuditLog
@@ -129,7 +129,11 @@ class LinkedAccounts:
                 if self._settings.oidc_require_role and not person.roles:
                     raise RoleMissing
                 return await self._make(db, person), "oidc_create_user"
-            return user, "oidc_set_role" if self._update(user, person) else None
+            before = Role(user.role)
+            changed = self._update(user, person)
+            if Role(user.role).rank < before.rank:
+                await invites_store.revoke_of(db, user.id, self._clock.now())
+            return user, "oidc_set_role" if changed else None
 
     def _update(self, user: User, person: Person) -> bool:
         """A token that is older than the newest one seen changes nothing."""

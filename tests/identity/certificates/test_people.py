@@ -115,6 +115,10 @@ async def test_a_new_password_ends_ones_certificates_but_not_the_one_in_use(
         assert (await client.get("/api/auth/me")).status_code == 200
         assert (await admin.post("/api/users/2/reset-password")).status_code == 200
         assert (await client.get("/api/services")).json()["error"] == "Certificate has been revoked"
+    highest = await own(admin)
+    await door.identity.machine.reset_password("admin")
+    async with holding(door, highest) as client:
+        assert (await client.get("/api/services")).json()["error"] == "Certificate has been revoked"
 
 
 async def test_what_a_ban_ended_stays_ended(door: Door, admin: httpx.AsyncClient) -> None:

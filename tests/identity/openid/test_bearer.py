@@ -9,7 +9,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from tests.identity.openid.conftest import House
+from tests.identity.openid.conftest import Fake, House, signed
 
 # fleet C.3: what each role may, as far as the verbs of services go. True: allowed.
 MATRIX = {
@@ -113,3 +113,14 @@ async def test_the_same_token_twice_at_once_is_one_session(house: House) -> None
         answers = await asyncio.gather(*(client.get("/api/auth/me") for _ in range(8)))
         assert {answer.status_code for answer in answers} == {200}
         assert len((await client.get("/api/me/sessions")).json()["sessions"]) == 1
+
+
+async def test_whoever_is_no_administrator_there_any_more_has_no_invites_here(fake: Fake) -> None:
+    async with fake.door.client(signed(fake.claims(realm_access={"roles": ["admin"]}))) as client:
+        made = await client.post("/api/admin/invite-codes", json={"type": "timed", "role": "moderator"})
+    assert made.status_code == 201, made.text
+    fake.door.clock.advance(1)
+    assert (await fake.me(signed(fake.claims()))).json()["rank"] == "user"
+    async with fake.door.client(await fake.door.admin_token()) as admin:
+        [code] = (await admin.get("/api/invite-code")).json()["codes"]
+    assert (code["id"], code["active"]) == (made.json()["id"], False)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from homeport.kit.guard import DestinationRefused, OutboundGuard
 from homeport.relay import Ingress
 from homeport.relay.certificates.acme import Accounts, AcmeIssuer, AlpnAnswers, HttpAnswers, Transport
 from homeport.relay.certificates.acme.answers import Record
+from homeport.relay.certificates.acme.transport import Answer
 from homeport.relay.certificates.origin import Challenge, Wish
 from homeport.relay.certificates.pairs import Pair
 from homeport.relay.certificates.problems import AcmeFailed
@@ -215,3 +217,32 @@ async def test_a_directory_whose_certificate_is_not_trusted_is_not_asked(tmp_pat
 async def test_only_https_addresses_are_asked(url: str) -> None:
     with pytest.raises(AcmeFailed, match="is not an https"):
         await Transport(OutboundGuard()).send("GET", url)
+
+
+class Greedy(Transport):
+    """A directory that wants a proof of a name that nobody ordered."""
+
+    async def send(
+        self, method: str, url: str, content: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        at = "https://greedy.test"
+        bodies: dict[str, object] = {
+            "/dir": {"newAccount": f"{at}/account", "newOrder": f"{at}/order", "newNonce": f"{at}/nonce"},
+            "/order": {"authorizations": [f"{at}/name"], "finalize": f"{at}/finalize"},
+            "/name": {
+                "status": "pending",
+                "identifier": {"type": "dns", "value": "bank.test"},
+                "challenges": [{"type": "http-01", "url": f"{at}/answer", "token": "t"}],
+            },
+        }
+        path = url.removeprefix(at)
+        return Answer(200, {"replay-nonce": "n", "location": url}, json.dumps(bodies.get(path, {})).encode())
+
+
+async def test_a_directory_gets_no_proof_of_a_name_that_was_not_ordered(tmp_path: Path) -> None:
+    guard, http = OutboundGuard(), HttpAnswers("127.0.0.1", 0)
+    issuer = AcmeIssuer(Accounts(tmp_path), Greedy(guard), guard, CLOCK, http, AlpnAnswers(CLOCK))
+    wish = Wish(("shop.test",), "", "http-01", "https://greedy.test/dir")
+    with pytest.raises(AcmeFailed, match=r"'bank.test', which was not ordered"):
+        await issuer.issue(wish, lambda _: None, asyncio.Event())
+    assert http.find("/.well-known/acme-challenge/t") is None

@@ -72,7 +72,11 @@ class AcmeIssuer:
         if len(links) > len(wish.names):
             raise AcmeFailed("The directory asks for more names than were ordered.")
         asked = [await client.authorization(link, wish.challenge) for link in links]
-        await self._prove(client, answers, [each for each in asked if each is not None])
+        open_ = [each for each in asked if each is not None]
+        ordered = {name.removeprefix("*.") for name in wish.names}
+        if strange := next((each.domain for each in open_ if each.domain not in ordered), None):
+            raise AcmeFailed(f"The directory wants a proof for {strange[:100]!r}, which was not ordered.")
+        await self._prove(client, answers, open_)
         key = ec.generate_private_key(ec.SECP256R1())
         request = (
             x509.CertificateSigningRequestBuilder()
