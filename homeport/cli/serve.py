@@ -112,7 +112,7 @@ def _only_one(settings: Settings) -> Lockfile:
 def _go_on_as_restored(settings: Settings) -> None:
     """Put a restored portal into place that a kill kept from it, and begin again: its homeport.toml counts now."""
     if (settings.data_dir / ".restored").is_dir():
-        from homeport.storage.restore import finish_restore
+        from homeport.storage.into_place import finish_restore
 
         finish_restore(settings.data_dir)
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - the same program again

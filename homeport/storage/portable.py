@@ -28,7 +28,6 @@ from sqlalchemy import (
     cast,
     create_engine,
     event,
-    func,
     select,
     text,
 )
@@ -112,7 +111,7 @@ class Snapshot:
 
     def counters(self) -> dict[str, int]:
         """Table to the last number that its primary key gave, where the database counts: none is given twice."""
-        return dict(_counters(self._connection, self._tables.sorted_tables))
+        return dict(counters_of(self._connection, self._tables.sorted_tables))
 
     def parts(self) -> Iterator[Part]:
         """All rows of all tables, a bounded number at a time."""
@@ -142,82 +141,7 @@ def _part(table: str, lines: Sequence[str]) -> Part:
     return Part(table, len(lines), packed)
 
 
-class Loader:
-    """Puts rows into a schema that is there and empty, inside the caller's transaction."""
-
-    def __init__(self, connection: Connection, columns: Mapping[str, Sequence[Sequence[str]]]) -> None:
-        self._connection = connection
-        self._columns = columns
-        self._sqlite = connection.dialect.name == "sqlite"
-        self._tables = MetaData()
-        self._tables.reflect(connection)
-        for name, described in columns.items():
-            table = self._tables.tables.get(name)
-            if table is None or {column.name for column in table.columns} != {column for column, _ in described}:
-                raise RowsUnreadable(f"The table {name} is not as its schema says.")
-        for table in reversed(self._tables.sorted_tables):  # a migration may have put rows in
-            if table.name in columns:
-                connection.execute(table.delete())
-
-    def load(self, table: str, packed: bytes) -> int:
-        """How many rows. Raises RowsUnreadable for what the database refuses."""
-        described = self._columns[table]
-        kinds = [kind for _, kind in described]
-        rows = [
-            {
-                f"v{place}": None if value is None else self._from(kind, value)
-                for place, (kind, value) in enumerate(zip(kinds, json.loads(line), strict=True))
-            }
-            for line in gzip.decompress(packed).decode("utf-8", "surrogatepass").split("\n")
-        ]
-        names = ", ".join(f'"{name}"' for name, _ in described)
-        values = ", ".join(
-            f"CAST(:v{place} AS JSON)" if kind == "json" and not self._sqlite else f":v{place}"
-            for place, kind in enumerate(kinds)
-        )
-        try:
-            self._connection.execute(text(f'INSERT INTO "{table}" ({names}) VALUES ({values})'), rows)  # noqa: S608
-        except Exception as problem:
-            raise RowsUnreadable(
-                f"The database does not take the rows of {table} ({type(problem).__name__})."
-            ) from problem
-        return len(rows)
-
-    def finish(self, counters: Mapping[str, int]) -> None:
-        """Go on counting where the other database was. Raises RowsUnreadable for rows that belong to nothing."""
-        if self._sqlite:
-            if broken := self._connection.exec_driver_sql("PRAGMA foreign_key_check").first():
-                raise RowsUnreadable(f"A row of {broken[0]} belongs to nothing.")
-            for name, _ in _counters(self._connection, self._tables.sorted_tables):
-                self._connection.execute(text("DELETE FROM sqlite_sequence WHERE name = :name"), {"name": name})
-                self._connection.execute(
-                    text("INSERT INTO sqlite_sequence (name, seq) VALUES (:name, :seq)"),
-                    {"name": name, "seq": max(counters.get(name, 0), self._highest(name))},
-                )
-            return
-        for name, _ in _counters(self._connection, self._tables.sorted_tables):
-            last = max(counters.get(name, 0), self._highest(name))
-            if last:
-                self._connection.execute(
-                    text("SELECT setval(pg_get_serial_sequence(:name, :key), :last)"),
-                    {"name": f'"{name}"', "key": _number_key(self._tables.tables[name]), "last": last},
-                )
-
-    def _highest(self, name: str) -> int:
-        table = self._tables.tables[name]
-        return int(self._connection.scalar(select(func.max(table.c[_number_key(table)]))) or 0)
-
-    def _from(self, kind: str, value: Any) -> Any:
-        if kind == "bytes":
-            return base64.b64decode(value)
-        if kind == "time":
-            instant = datetime.fromisoformat(value)
-            # as storage.tables.Instant keeps it: SQLite has no zones
-            return instant.replace(tzinfo=None).isoformat(" ", "microseconds") if self._sqlite else instant
-        return value
-
-
-def _counters(connection: Connection, tables: Sequence[Table]) -> Iterator[tuple[str, int]]:
+def counters_of(connection: Connection, tables: Sequence[Table]) -> Iterator[tuple[str, int]]:
     """Tables whose primary key the database itself counts, and the last number that it gave (0: none yet)."""
     sqlite = connection.dialect.name == "sqlite"
     if sqlite:
@@ -227,7 +151,7 @@ def _counters(connection: Connection, tables: Sequence[Table]) -> Iterator[tuple
             yield str(name), int(last or 0)
         return
     for table in tables:
-        key = _number_key(table)
+        key = number_key(table)
         found = key and connection.scalar(
             text("SELECT pg_get_serial_sequence(:name, :key)"), {"name": f'"{table.name}"', "key": key}
         )
@@ -236,7 +160,7 @@ def _counters(connection: Connection, tables: Sequence[Table]) -> Iterator[tuple
             yield table.name, int(row.last_value) if row.is_called else 0
 
 
-def _number_key(table: Table) -> str:
+def number_key(table: Table) -> str:
     keys = list(table.primary_key.columns)
     return keys[0].name if len(keys) == 1 and isinstance(keys[0].type, Integer) else ""
 

@@ -1,9 +1,4 @@
-"""Restoring a backup: the whole file is checked first, then everything is built beside, and then it is put in place.
-
-What is built lies in `.restoring-…` of the data directory. Renaming that to `.restored` is the moment from which the
-restore counts: whoever starts next on this directory (`finish_restore`) moves it into place, however often that is
-interrupted. What was there before is moved to `before-<time>`.
-"""
+"""Restoring a backup: the whole file is checked first, then everything is built beside, and then it is put in place."""
 
 from __future__ import annotations
 
@@ -27,11 +22,10 @@ from homeport.kit.problems import Conflict, Problem
 from homeport.kit.sealed_file import CHUNK, FileDamaged, NotSealed, SealedReader
 from homeport.storage import migrations
 from homeport.storage.backup import END, FILES, FORMAT, HEAD, ROWS
-from homeport.storage.portable import Loader, engine_of
+from homeport.storage.into_place import NEW, RESTORING, finish_restore, let_it_count, old_content
+from homeport.storage.loader import Loader
+from homeport.storage.portable import engine_of
 
-RESTORING, RESTORED = ".restoring-", ".restored"
-_NEW, _ASIDE = "new", "aside"  # in `.restored`: what comes into place, and where the old goes
-_STAY = frozenset({"homeport.lock", "lost+found"})
 _DATABASE_SETTING = re.compile(r"^\s*database_url\s*=.*$", re.MULTILINE)
 
 
@@ -98,15 +92,15 @@ def restore_backup(
     progress("checking the file")
     found = check_backup(file, passphrase)
     finish_restore(data_dir)
-    if _old(data_dir) and not force:
+    if old_content(data_dir) and not force:
         raise Conflict(f"{data_dir} is not empty: --force puts what is there aside and the backup in its place.")
     if shutil.disk_usage(data_dir).free < file.stat().st_size:
         raise RestoreImpossible(f"There is not enough room in {data_dir}.")
     for left in data_dir.glob(f"{RESTORING}*"):  # of a restore that was killed
         shutil.rmtree(left)
     stage = data_dir / f"{RESTORING}{secrets.token_hex(6)}"
-    new = stage / _NEW
-    aside = data_dir / f"before-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}" if _old(data_dir) else None
+    new = stage / NEW
+    aside = data_dir / f"before-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}" if old_content(data_dir) else None
     new.mkdir(mode=0o700, parents=True)
     filled = ""
     try:
@@ -116,11 +110,7 @@ def restore_backup(
             rows, files, url = _build(archive, head, new, database_url, sqlite=sqlite, force=force, now=now)
         filled = url
         ready(new, url, found)
-        if aside is not None:
-            atomic_write(stage / _ASIDE, aside.name)
-        _like_its_folder(stage, data_dir)
-        os.sync()  # before the rename that makes it count
-        stage.rename(data_dir / RESTORED)
+        let_it_count(stage, aside, data_dir)
     except BaseException as problem:
         shutil.rmtree(stage, ignore_errors=True)
         _empty_again(filled, now)
@@ -129,39 +119,6 @@ def restore_backup(
         raise
     finish_restore(data_dir)
     return Restored(found, rows, files, aside)
-
-
-def finish_restore(data_dir: Path) -> bool:
-    """Move a restored portal into place, if one waits for it: False otherwise. Blocks; call it before anything opens.
-
-    It may be killed anywhere and called again.
-    """
-    waiting = data_dir / RESTORED
-    if not waiting.is_dir():
-        return False
-    note = waiting / _ASIDE
-    if note.is_file():
-        aside = data_dir / note.read_text()
-        aside.mkdir(mode=0o700, exist_ok=True)
-        for old in _old(data_dir):
-            old.rename(aside / old.name)
-        _like_its_folder(aside, data_dir)
-        note.unlink()
-    new = waiting / _NEW
-    for child in sorted(new.iterdir()) if new.is_dir() else ():
-        child.rename(data_dir / child.name)
-    shutil.rmtree(waiting)
-    os.sync()
-    return True
-
-
-def _old(data_dir: Path) -> list[Path]:
-    """What a portal has in its data directory; what earlier restores put aside is none of it."""
-    return [
-        child
-        for child in sorted(data_dir.iterdir())
-        if child.name not in _STAY and not child.name.startswith((RESTORING, RESTORED, "before-"))
-    ]
 
 
 @contextlib.contextmanager
@@ -308,12 +265,3 @@ def _empty_again(url: str, now: datetime) -> None:
                 if schema == "public":
                     connection.execute(text("DROP SCHEMA public"))
                 connection.execute(text(f'ALTER SCHEMA "{aside}" RENAME TO "{schema}"'))
-
-
-def _like_its_folder(tree: Path, folder: Path) -> None:
-    """Root restores for the user whose directory it is."""
-    owner = folder.stat()
-    if os.geteuid() != 0 or owner.st_uid == 0:
-        return
-    for path in (tree, *tree.rglob("*")):
-        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)

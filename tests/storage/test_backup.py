@@ -24,6 +24,7 @@ from homeport.kit.problems import Conflict, Problem
 from homeport.kit.sealed_file import FileDamaged, NotSealed, PassphraseWrong
 from homeport.storage import Base, migrations
 from homeport.storage.backup import BackupImpossible, Kept, write_backup
+from homeport.storage.into_place import finish_restore
 from homeport.storage.portable import RowsUnreadable, engine_of
 from homeport.storage.restore import (
     BackupTooNew,
@@ -31,7 +32,6 @@ from homeport.storage.restore import (
     Restored,
     RestoreImpossible,
     check_backup,
-    finish_restore,
     restore_backup,
 )
 from homeport.testing.postgres import PostgresServer
