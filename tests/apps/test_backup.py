@@ -20,6 +20,7 @@ from homeport.testing.portal import PortalProcess
 from homeport.testing.postgres import PostgresServer
 from tests.apps.conftest import APP
 
+pytestmark = pytest.mark.timeout(300)  # two portals and a deploy before the first of them
 WORDS = "correct horse battery staple"
 SECRET = "s3cret-\N{HOT BEVERAGE}"
 

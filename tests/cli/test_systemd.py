@@ -18,6 +18,7 @@ import homeport
 from homeport.services.units.own_unit import OwnUnit
 from homeport.testing.systemd import SystemdHost, systemd_can_run
 
+pytestmark = pytest.mark.timeout(300)  # a machine is started for the first of them
 PYTHON = "/opt/homeport/bin/python"
 DATA = "/var/lib/homeport"
 APP = """
