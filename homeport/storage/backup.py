@@ -14,6 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from homeport import __version__
 from homeport.kit.clock import rfc3339
 from homeport.kit.problems import Conflict, Problem
@@ -34,7 +36,7 @@ _MOST_NAMED = 20
 
 
 class BackupImpossible(Problem):
-    """The file cannot be written, or lies where it would be part of itself."""
+    """The file cannot be written, lies where it would be part of itself, or the database cannot be read."""
 
     code = "backup_impossible"
     status = 422
@@ -87,6 +89,8 @@ def write_backup(
         raise Conflict(f"{target} exists already: a backup replaces nothing.") from problem
     except OSError as problem:
         raise BackupImpossible(f"{target} cannot be written: {problem.strerror or problem}.") from problem
+    except SQLAlchemyError as problem:
+        raise BackupImpossible(f"The database cannot be read ({type(problem).__name__}).") from problem
     finally:
         partial.unlink(missing_ok=True)
     return kept

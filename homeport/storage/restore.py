@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from homeport.kit.files import atomic_write
 from homeport.kit.problems import Conflict, Problem
@@ -37,7 +38,7 @@ class BackupTooNew(Problem):
 
 
 class RestoreImpossible(Problem):
-    """There is no room, or no permission, for what the backup holds."""
+    """There is no room, no permission or no database for what the backup holds."""
 
     code = "restore_impossible"
     status = 422
@@ -114,6 +115,11 @@ def restore_backup(
     except BaseException as problem:
         shutil.rmtree(stage, ignore_errors=True)
         _empty_again(filled, now)
+        if isinstance(problem, SQLAlchemyError):
+            name = type(problem).__name__
+            raise RestoreImpossible(
+                f"The database cannot be reached, or does not let itself be filled ({name})."
+            ) from problem
         if isinstance(problem, OSError):
             raise RestoreImpossible(f"{data_dir} cannot be written: {problem.strerror or problem}.") from problem
         raise

@@ -450,6 +450,15 @@ def test_a_backup_is_one_moment_while_others_write(machine: Machine, tmp_path: P
     assert len(values) == 1
 
 
+def test_a_database_that_is_not_there_is_said_not_to_be(machine: Machine, backup: Path, tmp_path: Path) -> None:
+    gone = f"postgresql://nobody@/none?host={tmp_path}"
+    with pytest.raises(RestoreImpossible, match="database"):
+        restore(backup, tmp_path / "other", gone)
+    assert list((tmp_path / "other").iterdir()) == []
+    with pytest.raises(BackupImpossible, match="database"):
+        Machine(machine.data_dir, gone).backup(tmp_path / "another.backup")
+
+
 def test_a_key_that_is_dropped_while_the_backup_is_made_is_in_it(machine: Machine, tmp_path: Path) -> None:
     """The rows were read before the rotation and need the old key; others are sealed by the new one."""
     key = machine.data_dir / "keys" / "seal.key"
