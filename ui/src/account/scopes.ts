@@ -23,6 +23,20 @@ export const REACHES = [
 ] as const;
 export type Reach = (typeof REACHES)[number]["value"];
 
+/** What a person may do: what the role brings, or less. */
+export const PERSON_REACHES = [
+  { value: "role", label: "What the role brings", scopes: "" },
+  ...REACHES.filter((one) => ["read", "operate", "deploy", "own"].includes(one.value)),
+];
+
+/** The scopes of a person for the API; nothing where the role brings them. */
+export const personScopes = (reach: string, chosen: string[]): string[] | undefined =>
+  reach === "role"
+    ? undefined
+    : reach === "own"
+      ? chosen
+      : split(PERSON_REACHES.find((one) => one.value === reach)?.scopes ?? "");
+
 /** The scopes that there are, with what each opens. */
 export const SCOPES: { scope: string; words: string }[] = [
   { scope: "services:read", words: "Look at services, logs and numbers" },

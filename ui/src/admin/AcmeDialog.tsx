@@ -1,8 +1,9 @@
 import { Alert, Button, Code, Group, Modal, Radio, Stack, TagsInput, Text, TextInput } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { type FormEvent, useEffect, useState } from "react";
-import { ApiError } from "../api/client";
+import { useEffect, useState } from "react";
 import { Copy } from "../parts/Copy";
+import { FormDialog } from "../parts/FormDialog";
+import { fieldsOf } from "../parts/problems";
 import { StatusWord } from "../parts/StatusWord";
 import { tell } from "../parts/tell";
 import { admin } from "./calls";
@@ -31,74 +32,61 @@ export function AcmeDialog({ close }: { close: () => void }) {
       return client.invalidateQueries({ queryKey: ["admin", "certs"] });
     },
   });
-  const fields = order.error instanceof ApiError ? order.error.fields : {};
+  const problems = fieldsOf(order.error);
   if (order.data?.order) return <Progress order={order.data.order} close={close} />;
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    order.mutate();
-  };
   return (
-    <Modal opened onClose={close} title="Get a certificate from Let's Encrypt" size="lg">
-      <form onSubmit={submit}>
-        <Stack>
-          {order.error && Object.keys(fields).length === 0 && (
-            <Alert color="red" p="xs" role="alert">
-              {order.error.message}
-            </Alert>
-          )}
-          <TextInput
-            label="Host name"
-            description="It must lead to this portal from the internet"
-            placeholder="home.example.org"
-            data-autofocus
-            spellCheck={false}
-            autoCapitalize="none"
-            value={hostname}
-            error={fields.hostname}
-            onChange={(event) => setHostname(event.currentTarget.value)}
-          />
-          <TagsInput
-            label="Further names"
-            description="Optional; in the same certificate"
-            value={names}
-            error={fields.names}
-            splitChars={[",", " "]}
-            onChange={setNames}
-          />
-          <TextInput
-            label="E-mail"
-            description="Optional; for the authority to write to"
-            type="email"
-            value={email}
-            error={fields.email}
-            onChange={(event) => setEmail(event.currentTarget.value)}
-          />
-          <Radio.Group
-            label="How the authority checks that the name is yours"
-            value={challenge}
-            error={fields.challenge}
-            onChange={(next) => setChallenge(next as Challenge)}
-          >
-            <Stack gap={8} mt={6}>
-              {CHALLENGES.map((one) => (
-                <Radio key={one.value} {...one} />
-              ))}
-            </Stack>
-          </Radio.Group>
-          <Text size="xs" c="dimmed">
-            By ordering you agree to the terms of the authority. The certificate renews itself from then on.
-          </Text>
-          <Group justify="flex-end">
-            <Button variant="default" onClick={close}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={order.isPending} disabled={!hostname.trim()}>
-              Order
-            </Button>
-          </Group>
+    <FormDialog
+      title="Get a certificate from Let's Encrypt"
+      verb="Order"
+      act={order}
+      close={close}
+      ready={Boolean(hostname.trim())}
+      fields={["hostname", "names", "email", "challenge"]}
+      size="lg"
+    >
+      <TextInput
+        label="Host name"
+        description="It must lead to this portal from the internet"
+        placeholder="home.example.org"
+        data-autofocus
+        spellCheck={false}
+        autoCapitalize="none"
+        value={hostname}
+        error={problems.hostname}
+        onChange={(event) => setHostname(event.currentTarget.value)}
+      />
+      <TagsInput
+        label="Further names"
+        description="Optional; in the same certificate"
+        value={names}
+        error={problems.names}
+        splitChars={[",", " "]}
+        onChange={setNames}
+      />
+      <TextInput
+        label="E-mail"
+        description="Optional; for the authority to write to"
+        type="email"
+        value={email}
+        error={problems.email}
+        onChange={(event) => setEmail(event.currentTarget.value)}
+      />
+      <Radio.Group
+        label="How the authority checks that the name is yours"
+        value={challenge}
+        error={problems.challenge}
+        onChange={(next) => setChallenge(next as Challenge)}
+      >
+        <Stack gap={8} mt={6}>
+          {CHALLENGES.map((one) => (
+            <Radio key={one.value} {...one} />
+          ))}
         </Stack>
-      </form>
-    </Modal>
+      </Radio.Group>
+      <Text size="xs" c="dimmed">
+        By ordering you agree to the terms of the authority. The certificate renews itself from then on.
+      </Text>
+    </FormDialog>
   );
 }
 

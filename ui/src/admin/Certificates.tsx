@@ -2,6 +2,8 @@ import { ActionIcon, Alert, Anchor, Button, Group, Menu, Paper, Table, Text, Too
 import { IconCertificate, IconChevronDown, IconRefresh, IconTrash } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
+import { useAct } from "../parts/act";
+import { Confirm } from "../parts/Confirm";
 import { Copy } from "../parts/Copy";
 import { Section } from "../parts/Page";
 import rows from "../parts/Rows.module.css";
@@ -14,7 +16,6 @@ import { useCan } from "../session/session";
 import { AcmeDialog } from "./AcmeDialog";
 import classes from "./Admin.module.css";
 import { SelfSignedDialog, UploadDialog } from "./CertificateDialogs";
-import { Confirm } from "./Confirm";
 import { admin, certificateQuery, certificatesQuery } from "./calls";
 import type { CertificateInfo, ServerCertificate } from "./types";
 
@@ -136,14 +137,6 @@ function All({ can }: { can: boolean }) {
     },
     onError: (error) => tellProblem(error),
   });
-  const remove = useMutation({
-    mutationFn: (one: ServerCertificate) => admin.removeCertificate(one.domain),
-    onSuccess: (_, one) => {
-      tell(`${one.domain} is served by the portal's own authority again.`);
-      setRemoving(null);
-      return refresh();
-    },
-  });
   const list = certificates.data?.certs ?? [];
   return (
     <Section title="All certificates">
@@ -219,21 +212,24 @@ function All({ can }: { can: boolean }) {
           </Table>
         </Paper>
       )}
-      {removing && (
-        <Confirm
-          title={`Remove the certificate of ${removing.domain}?`}
-          verb="Remove"
-          close={() => setRemoving(null)}
-          run={() => remove.mutate(removing)}
-          busy={remove.isPending}
-          error={remove.error}
-        >
-          <Text size="sm">
-            From the next connection on, the portal's own authority vouches for it. Devices that do not know that
-            authority will warn.
-          </Text>
-        </Confirm>
-      )}
+      {removing && <Remove certificate={removing} close={() => setRemoving(null)} />}
     </Section>
+  );
+}
+
+function Remove({ certificate, close }: { certificate: ServerCertificate; close: () => void }) {
+  const remove = useAct({
+    run: () => admin.removeCertificate(certificate.domain),
+    done: () => `${certificate.domain} is served by the portal's own authority again.`,
+    close,
+    refresh: [["admin", "certs"]],
+  });
+  return (
+    <Confirm title={`Remove the certificate of ${certificate.domain}?`} verb="Remove" act={remove} close={close}>
+      <Text size="sm">
+        From the next connection on, the portal's own authority vouches for it. Devices that do not know that authority
+        will warn.
+      </Text>
+    </Confirm>
   );
 }

@@ -1,16 +1,16 @@
 import { ActionIcon, Badge, Button, Group, Menu, Paper, SegmentedControl, Table, Text } from "@mantine/core";
 import { IconChevronDown, IconDots, IconId } from "@tabler/icons-react";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
+import { useAct } from "../parts/act";
+import { Confirm } from "../parts/Confirm";
 import rows from "../parts/Rows.module.css";
 import { StatusWord } from "../parts/StatusWord";
 import { Empty, Failed, Loading } from "../parts/states";
-import { tell } from "../parts/tell";
 import { useNow, When } from "../parts/When";
 import { useCan } from "../session/session";
 import classes from "./Admin.module.css";
 import { CapabilitiesDialog, EnrolDialog, IssueDialog } from "./ClientDialogs";
-import { Confirm } from "./Confirm";
 import { admin, clientsQuery } from "./calls";
 import type { ClientCertificate } from "./types";
 
@@ -173,24 +173,14 @@ function Row({ client, valid, can, ask }: RowProps) {
 }
 
 function Revoke({ client, close }: { client: ClientCertificate; close: () => void }) {
-  const queries = useQueryClient();
-  const revoke = useMutation({
-    mutationFn: () => admin.revokeClient(client.id),
-    onSuccess: () => {
-      tell(`The certificate of ${client.label} no longer opens anything.`);
-      close();
-      return queries.invalidateQueries(clientsQuery);
-    },
+  const revoke = useAct({
+    run: () => admin.revokeClient(client.id),
+    done: () => `The certificate of ${client.label} no longer opens anything.`,
+    close,
+    refresh: [clientsQuery.queryKey],
   });
   return (
-    <Confirm
-      title={`Revoke the certificate of ${client.label}?`}
-      verb="Revoke"
-      close={close}
-      run={() => revoke.mutate()}
-      busy={revoke.isPending}
-      error={revoke.error}
-    >
+    <Confirm title={`Revoke the certificate of ${client.label}?`} verb="Revoke" close={close} act={revoke}>
       <Text size="sm">
         It is refused from now on, its open connections end, and so do the certificates that it let in. It cannot be
         made valid again; you can issue a new one.

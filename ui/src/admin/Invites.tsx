@@ -1,16 +1,16 @@
 import { ActionIcon, Button, Group, Modal, Paper, SegmentedControl, Stack, Table, Text, Tooltip } from "@mantine/core";
 import { IconPlus, IconTicket, IconTrash, IconUsers } from "@tabler/icons-react";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
+import { useAct } from "../parts/act";
+import { Confirm } from "../parts/Confirm";
 import { Copy } from "../parts/Copy";
 import { count } from "../parts/numbers";
 import rows from "../parts/Rows.module.css";
 import { StatusWord } from "../parts/StatusWord";
 import { Empty, Failed, Loading } from "../parts/states";
-import { tell } from "../parts/tell";
 import { useNow, When } from "../parts/When";
 import classes from "./Admin.module.css";
-import { Confirm } from "./Confirm";
 import { admin, cameByQuery, invitesQuery } from "./calls";
 import { InviteDialog } from "./InviteDialog";
 import type { Invite } from "./types";
@@ -145,24 +145,14 @@ function Row({ invite, now, end, ask }: { invite: Invite; now: number; end: () =
 }
 
 function Revoke({ invite, close }: { invite: Invite; close: () => void }) {
-  const client = useQueryClient();
-  const revoke = useMutation({
-    mutationFn: () => admin.revokeInvite(invite.id),
-    onSuccess: () => {
-      tell("The code no longer works.");
-      close();
-      return client.invalidateQueries(invitesQuery);
-    },
+  const revoke = useAct({
+    run: () => admin.revokeInvite(invite.id),
+    done: () => "The code no longer works.",
+    close,
+    refresh: [invitesQuery.queryKey],
   });
   return (
-    <Confirm
-      title={`Revoke the code ${invite.code}?`}
-      verb="Revoke"
-      close={close}
-      run={() => revoke.mutate()}
-      busy={revoke.isPending}
-      error={revoke.error}
-    >
+    <Confirm title={`Revoke the code ${invite.code}?`} verb="Revoke" close={close} act={revoke}>
       <Text size="sm">Nobody can register with it any more. Whoever came by it stays.</Text>
     </Confirm>
   );

@@ -1,9 +1,9 @@
-import { Button, Group, Modal, Stack, Text, TextInput } from "@mantine/core";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { Text, TextInput } from "@mantine/core";
 import { useState } from "react";
+import { useAct } from "../parts/act";
+import { Confirm } from "../parts/Confirm";
+import { Made } from "../parts/FormDialog";
 import { Secret } from "../parts/Secret";
-import { tell } from "../parts/tell";
-import { Confirm } from "./Confirm";
 import { admin } from "./calls";
 import type { Person } from "./types";
 
@@ -12,49 +12,24 @@ interface Props {
   close: () => void;
 }
 
-/** An act on an account: says that it is done, closes, and shows the list as it is then. */
-function useAct<T>(close: () => void, act: () => Promise<T>, done: string, stays = false) {
-  const client = useQueryClient();
-  return useMutation({
-    mutationFn: act,
-    onSuccess: () => {
-      if (!stays) {
-        tell(done);
-        close();
-      }
-      return client.invalidateQueries({ queryKey: ["admin", "people"] });
-    },
-  });
-}
+const refresh = [["admin", "people"]];
 
 /** A new password, made by the portal and shown once. */
 export function ResetPassword({ person, close }: Props) {
-  const reset = useAct(close, () => admin.resetPassword(person.id), "", true);
-  if (reset.data?.password)
+  const reset = useAct({ run: () => admin.resetPassword(person.id), refresh });
+  if (reset.data)
     return (
-      <Modal opened onClose={close} title={`New password of ${person.username}`} closeOnClickOutside={false}>
-        <Stack>
-          <Secret
-            what="The new password"
-            text={reset.data.password}
-            file={`${person.username}-password.txt`}
-            testId="new-password"
-          />
-          <Group justify="flex-end">
-            <Button onClick={close}>Done</Button>
-          </Group>
-        </Stack>
-      </Modal>
+      <Made title={`New password of ${person.username}`} close={close}>
+        <Secret
+          what="The new password"
+          text={reset.data.password ?? ""}
+          file={`${person.username}-password.txt`}
+          testId="new-password"
+        />
+      </Made>
     );
   return (
-    <Confirm
-      title={`Reset the password of ${person.username}?`}
-      verb="Reset"
-      close={close}
-      run={() => reset.mutate()}
-      busy={reset.isPending}
-      error={reset.error}
-    >
+    <Confirm title={`Reset the password of ${person.username}?`} verb="Reset" act={reset} close={close}>
       <Text size="sm">
         The old one stops working at once, and everything they are signed in on ends. You see the new one this once.
       </Text>
@@ -64,20 +39,14 @@ export function ResetPassword({ person, close }: Props) {
 
 /** For somebody who lost the device and the backup codes. */
 export function ResetSecondFactor({ person, close }: Props) {
-  const reset = useAct(
+  const reset = useAct({
+    run: () => admin.resetSecondFactor(person.id),
+    done: () => `${person.username} signs in with the password alone now.`,
     close,
-    () => admin.resetSecondFactor(person.id),
-    `${person.username} signs in with the password alone now.`,
-  );
+    refresh,
+  });
   return (
-    <Confirm
-      title={`Take off the second factor of ${person.username}?`}
-      verb="Take off"
-      close={close}
-      run={() => reset.mutate()}
-      busy={reset.isPending}
-      error={reset.error}
-    >
+    <Confirm title={`Take off the second factor of ${person.username}?`} verb="Take off" act={reset} close={close}>
       <Text size="sm">
         The password alone lets them in until they set up a new one. Make sure that it is really them who asks.
       </Text>
@@ -88,16 +57,14 @@ export function ResetSecondFactor({ person, close }: Props) {
 /** Keeps somebody out, without deleting what they have. */
 export function BanDialog({ person, close }: Props) {
   const [reason, setReason] = useState("");
-  const ban = useAct(close, () => admin.ban(person.id, reason.trim()), `${person.username} is banned.`);
+  const ban = useAct({
+    run: () => admin.ban(person.id, reason.trim()),
+    done: () => `${person.username} is banned.`,
+    close,
+    refresh,
+  });
   return (
-    <Confirm
-      title={`Ban ${person.username}?`}
-      verb="Ban"
-      close={close}
-      run={() => ban.mutate()}
-      busy={ban.isPending}
-      error={ban.error}
-    >
+    <Confirm title={`Ban ${person.username}?`} verb="Ban" act={ban} close={close}>
       <Text size="sm">
         Their sessions and keys stop working at once, and they cannot sign in. What they made stays, and you can lift
         the ban.
@@ -115,16 +82,19 @@ export function BanDialog({ person, close }: Props) {
 
 /** The account is gone for good. */
 export function RemoveDialog({ person, close }: Props) {
-  const remove = useAct(close, () => admin.removePerson(person.id), `${person.username} was deleted.`);
+  const remove = useAct({
+    run: () => admin.removePerson(person.id),
+    done: () => `${person.username} was deleted.`,
+    close,
+    refresh,
+  });
   return (
     <Confirm
       title={`Delete ${person.username}?`}
       verb={`Delete ${person.username}`}
       name={person.username}
+      act={remove}
       close={close}
-      run={() => remove.mutate()}
-      busy={remove.isPending}
-      error={remove.error}
     >
       <Text size="sm">
         The account, its keys, passkeys and sessions are gone. What it did stays in the audit log. This cannot be

@@ -2,6 +2,7 @@ import { Alert, Button, Group, NumberInput, Paper, Stack, Switch, Text } from "@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { ApiError } from "../api/client";
+import { Confirm } from "../parts/Confirm";
 import { bytes, count } from "../parts/numbers";
 import { Section } from "../parts/Page";
 import { Failed, Loading } from "../parts/states";
@@ -9,7 +10,6 @@ import { tell } from "../parts/tell";
 import { When } from "../parts/When";
 import { useCan } from "../session/session";
 import classes from "./Admin.module.css";
-import { Confirm } from "./Confirm";
 import { admin, previewQuery, retentionQuery } from "./calls";
 import type { Retention as State } from "./types";
 import { KEPT_WORDS } from "./words";
@@ -205,14 +205,7 @@ function NextRun({ state }: { state: State }) {
         )}
       </Text>
       {asking && (
-        <Confirm
-          title="Clean up now?"
-          verb="Clean up"
-          close={() => setAsking(false)}
-          run={() => run.mutate()}
-          busy={run.isPending}
-          error={run.error}
-        >
+        <Confirm title="Clean up now?" verb="Clean up" close={() => setAsking(false)} act={run}>
           <Text size="sm">
             {preview.data?.total
               ? `${count(preview.data.total, "record")} are deleted for good.`

@@ -1,27 +1,24 @@
 import { Button, Group, Paper, Table, Text } from "@mantine/core";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
+import { useAct } from "../parts/act";
+import { Confirm } from "../parts/Confirm";
 import { count } from "../parts/numbers";
 import { Section } from "../parts/Page";
 import { StatusWord } from "../parts/StatusWord";
 import { Failed, Loading } from "../parts/states";
-import { tell } from "../parts/tell";
 import { When } from "../parts/When";
-import { Confirm } from "./Confirm";
 import { admin, keysQuery } from "./calls";
 
 /** The keys that seal secrets at rest: which one seals, how many values need each, and a new one. */
 export function SealKeys({ can }: { can: boolean }) {
-  const client = useQueryClient();
   const keys = useQuery(keysQuery);
   const [asking, setAsking] = useState(false);
-  const rotate = useMutation({
-    mutationFn: admin.rotateKeys,
-    onSuccess: (done) => {
-      tell(`A new key seals now; ${count(done.rewrapped, "value")} moved to it.`);
-      setAsking(false);
-      return client.invalidateQueries(keysQuery);
-    },
+  const rotate = useAct({
+    run: admin.rotateKeys,
+    done: (rotated) => `A new key seals now; ${count(rotated.rewrapped, "value")} moved to it.`,
+    close: () => setAsking(false),
+    refresh: [keysQuery.queryKey],
   });
   return (
     <Section
@@ -67,14 +64,7 @@ export function SealKeys({ can }: { can: boolean }) {
         )}
       </Paper>
       {asking && (
-        <Confirm
-          title="Seal with a new key?"
-          verb="Use a new key"
-          close={() => setAsking(false)}
-          run={() => rotate.mutate()}
-          busy={rotate.isPending}
-          error={rotate.error}
-        >
+        <Confirm title="Seal with a new key?" verb="Use a new key" close={() => setAsking(false)} act={rotate}>
           <Text size="sm">
             Every sealed value moves to it while the portal runs. The old key stays, for backups that need it. Back up
             the portal afterwards: an older backup does not know the new key.

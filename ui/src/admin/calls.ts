@@ -38,7 +38,7 @@ const user = (id: number, rest = "") => `/api/users/${id}${rest}`;
 export const admin = {
   people: (query: { search?: string; page?: number; per_page?: number }) =>
     call<People>("GET", "/api/users", { query: { page: 1, ...query } }),
-  addPerson: (body: { username: string; email?: string; name?: string; role: Role; password?: string }) =>
+  addPerson: (body: { username: string; email?: string; role: Role; scopes?: string[]; customer_id?: string }) =>
     call<NewPerson>("POST", "/api/users", { body }),
   setRole: (id: number, body: { role: Role; scopes?: string }) => call("PUT", user(id, "/role"), { body }),
   resetPassword: (id: number, new_password?: string) =>
@@ -51,8 +51,14 @@ export const admin = {
   removePerson: (id: number) => call("DELETE", user(id)),
 
   invites: () => call<{ codes: Invite[]; legacy_daily_code: string | null }>("GET", "/api/invite-code"),
-  makeInvite: (body: { type: InviteType; label?: string; duration_days?: number; role?: Role }) =>
-    call<Invite>("POST", "/api/admin/invite-codes", { body }),
+  makeInvite: (body: {
+    type: InviteType;
+    label?: string;
+    duration_days?: number;
+    role?: Role;
+    scopes?: string[];
+    customer_id?: string;
+  }) => call<Invite>("POST", "/api/admin/invite-codes", { body }),
   revokeInvite: (id: number) => call("DELETE", `/api/admin/invite-codes/${id}`),
   cameBy: (id: number) => call<{ registrations: Newcomer[] }>("GET", `/api/admin/invite-codes/${id}/registrations`),
 

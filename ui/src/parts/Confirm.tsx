@@ -1,36 +1,32 @@
-import { Alert, Button, Group, Modal, Stack, TextInput } from "@mantine/core";
+import { Button, Group, Modal, Stack, TextInput } from "@mantine/core";
 import { type FormEvent, type ReactNode, useState } from "react";
+import type { Doing } from "./act";
+import { Refused } from "./problems";
 
 interface ConfirmProps {
   title: string;
   /** The verb on the button that does it. */
   verb: string;
-  children: ReactNode;
+  act: Doing;
   close: () => void;
-  run: () => void;
-  busy: boolean;
-  error: Error | null;
+  children: ReactNode;
   /** What has to be typed first, for what cannot be undone. */
   name?: string;
 }
 
 /** Asks before something ends: what happens then, and whether it can be undone. */
-export function Confirm({ title, verb, children, close, run, busy, error, name }: ConfirmProps) {
+export function Confirm({ title, verb, act, close, children, name }: ConfirmProps) {
   const [typed, setTyped] = useState("");
   const sure = name === undefined || typed === name;
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (sure) run();
+    if (sure && !act.isPending) act.mutate();
   };
   return (
     <Modal opened onClose={close} title={title}>
       <form onSubmit={submit}>
         <Stack>
-          {error && (
-            <Alert color="red" p="xs" role="alert">
-              {error.message}
-            </Alert>
-          )}
+          <Refused error={act.error} />
           {children}
           {name !== undefined && (
             <TextInput
@@ -49,7 +45,7 @@ export function Confirm({ title, verb, children, close, run, busy, error, name }
             <Button variant="default" data-autofocus={name === undefined || undefined} onClick={close}>
               Cancel
             </Button>
-            <Button type="submit" color="red" loading={busy} disabled={!sure}>
+            <Button type="submit" color="red" loading={act.isPending} disabled={!sure}>
               {verb}
             </Button>
           </Group>
