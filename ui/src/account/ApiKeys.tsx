@@ -1,13 +1,14 @@
-import { Button, Code, Group, Modal, Paper, Stack, Table, Text } from "@mantine/core";
+import { Button, Code, Group, Paper, Table, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconKey, IconPlus } from "@tabler/icons-react";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
+import { useAct } from "../parts/act";
+import { Confirm } from "../parts/Confirm";
 import { count } from "../parts/numbers";
 import { Section } from "../parts/Page";
 import rows from "../parts/Rows.module.css";
 import { Empty, Failed, Loading } from "../parts/states";
-import { tell, tellProblem } from "../parts/tell";
 import { When } from "../parts/When";
 import { useCan } from "../session/session";
 import { CreateKey } from "./CreateKey";
@@ -85,8 +86,8 @@ export function ApiKeys() {
           )}
         </Paper>
       )}
-      <CreateKey opened={creating} close={close} />
-      <EndKey ending={ending} close={() => setEnding(null)} />
+      {creating && <CreateKey close={close} />}
+      {ending && <EndKey of={ending.key} how={ending.how} close={() => setEnding(null)} />}
     </Section>
   );
 }
@@ -146,40 +147,22 @@ function Row({ of: key, can, end }: { of: OwnKey; can: boolean; end: (how: "revo
   );
 }
 
-function EndKey({ ending, close }: { ending: { key: OwnKey; how: "revoke" | "delete" } | null; close: () => void }) {
-  const client = useQueryClient();
-  const end = useMutation({
-    mutationFn: ({ key, how }: { key: OwnKey; how: "revoke" | "delete" }) =>
-      how === "revoke" ? account.revokeKey(key.id) : account.deleteKey(key.id),
-    onSuccess: (_, { key, how }) => {
-      tell(how === "revoke" ? `The key ${key.name} no longer works.` : `The key ${key.name} is gone.`);
-      close();
-      return client.invalidateQueries(ownKeysQuery);
-    },
-    onError: (error) => tellProblem(error),
+function EndKey({ of: key, how, close }: { of: OwnKey; how: "revoke" | "delete"; close: () => void }) {
+  const revoke = how === "revoke";
+  const end = useAct({
+    run: () => (revoke ? account.revokeKey(key.id) : account.deleteKey(key.id)),
+    done: () => (revoke ? `The key ${key.name} no longer works.` : `The key ${key.name} is gone.`),
+    close,
+    refresh: [ownKeysQuery.queryKey],
   });
-  const revoke = ending?.how === "revoke";
+  const verb = revoke ? "Revoke" : "Delete";
   return (
-    <Modal
-      opened={ending !== null}
-      onClose={close}
-      title={`${revoke ? "Revoke" : "Delete"} ${ending?.key.name ?? ""}?`}
-    >
-      <Stack>
-        <Text size="sm">
-          {revoke
-            ? "Whatever uses this key is refused from now on. This cannot be undone. The key stays in the list as revoked."
-            : "The key leaves the list. What it did stays in the audit log."}
-        </Text>
-        <Group justify="flex-end">
-          <Button variant="default" onClick={close} data-autofocus>
-            Keep it
-          </Button>
-          <Button color="red" loading={end.isPending} onClick={() => ending && end.mutate(ending)}>
-            {revoke ? "Revoke" : "Delete"}
-          </Button>
-        </Group>
-      </Stack>
-    </Modal>
+    <Confirm title={`${verb} ${key.name}?`} verb={verb} act={end} close={close}>
+      <Text size="sm">
+        {revoke
+          ? "Whatever uses this key is refused from now on. This cannot be undone. The key stays in the list as revoked."
+          : "The key leaves the list. What it did stays in the audit log."}
+      </Text>
+    </Confirm>
   );
 }

@@ -1,18 +1,21 @@
-import { Alert, Button, Code, Group, Modal, Paper, SegmentedControl, Stack, Text, TextInput } from "@mantine/core";
+import { Alert, Button, Code, Group, SegmentedControl, Stack, Text, TextInput } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconCertificate, IconDownload, IconPlus } from "@tabler/icons-react";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { type FormEvent, useState } from "react";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { useAct } from "../parts/act";
+import { Confirm } from "../parts/Confirm";
 import { Copy } from "../parts/Copy";
 import { download } from "../parts/download";
+import { FormDialog, Made } from "../parts/FormDialog";
 import { Section } from "../parts/Page";
+import { fieldsOf } from "../parts/problems";
 import { Secret } from "../parts/Secret";
-import { Failed, Loading } from "../parts/states";
-import { tell, tellProblem } from "../parts/tell";
 import { When } from "../parts/When";
 import { fromBase64url } from "../session/webauthn";
 import classes from "./Account.module.css";
 import { account, certificatesQuery } from "./calls";
+import { OwnList } from "./OwnList";
 import type { IssuedCertificate, OwnCertificate } from "./types";
 
 const FORMATS = [
@@ -45,22 +48,12 @@ export function Certificates() {
         </Button>
       }
     >
-      <Paper>
-        {certificates.isPending && (
-          <div style={{ padding: 14 }}>
-            <Loading rows={2} />
-          </div>
-        )}
-        {certificates.error && (
-          <Failed error={certificates.error} what="your certificates" retry={certificates.refetch} />
-        )}
-        {certificates.data && list.length === 0 && (
-          <Text size="sm" c="dimmed" p="md">
-            None. A certificate opens the portal's certificate port, where nobody without one gets so far as to try a
-            password.
-          </Text>
-        )}
-        {list.map((one) => (
+      <OwnList
+        query={certificates}
+        what="your certificates"
+        none="None. A certificate opens the portal's certificate port, where nobody without one gets so far as to try a password."
+        list={list}
+        row={(one) => (
           <div key={one.id} className={classes.row} data-certificate={one.label}>
             <IconCertificate size={20} stroke={1.6} aria-hidden />
             <div style={{ minWidth: 0 }}>
@@ -91,86 +84,59 @@ export function Certificates() {
               Revoke
             </Button>
           </div>
-        ))}
-      </Paper>
-      <Issue opened={issuing} close={close} />
-      <Revoke certificate={revoking} close={() => setRevoking(null)} />
+        )}
+      />
+      {issuing && <Issue close={close} />}
+      {revoking && <Revoke of={revoking} close={() => setRevoking(null)} />}
     </Section>
   );
 }
 
-function Issue({ opened, close }: { opened: boolean; close: () => void }) {
-  const client = useQueryClient();
+function Issue({ close }: { close: () => void }) {
   const [label, setLabel] = useState("");
   const [format, setFormat] = useState<"p12" | "pem">("p12");
-  const issue = useMutation({
-    mutationFn: () => account.issueCertificate({ label: label.trim(), format }),
-    onSuccess: () => client.invalidateQueries(certificatesQuery),
+  const issue = useAct({
+    run: () => account.issueCertificate({ label: label.trim(), format }),
+    refresh: [certificatesQuery.queryKey],
   });
-  const done = () => {
-    close();
-    setLabel("");
-    issue.reset();
-  };
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    issue.mutate();
-  };
+  const problems = fieldsOf(issue.error);
   const made = issue.data;
+  if (made)
+    return (
+      <Made title={`Your certificate ${made.label}`} close={close} size={made.pem ? "lg" : "md"}>
+        <Issued certificate={made} />
+      </Made>
+    );
   return (
-    <Modal
-      opened={opened}
-      onClose={done}
-      title={made ? `Your certificate ${made.label}` : "Issue a certificate"}
-      closeOnClickOutside={!made}
-      size={made?.pem ? "lg" : "md"}
+    <FormDialog
+      title="Issue a certificate"
+      verb="Issue"
+      act={issue}
+      close={close}
+      ready={Boolean(label.trim())}
+      fields={["label"]}
     >
-      {made ? (
-        <Stack>
-          <Issued certificate={made} />
-          <Group justify="flex-end">
-            <Button onClick={done}>Done</Button>
-          </Group>
-        </Stack>
-      ) : (
-        <form onSubmit={submit}>
-          <Stack>
-            {issue.error && (
-              <Alert color="red" p="xs" role="alert">
-                {issue.error.message}
-              </Alert>
-            )}
-            <TextInput
-              label="Label"
-              description="The device or program that will have it"
-              placeholder="laptop"
-              autoCapitalize="none"
-              spellCheck={false}
-              maxLength={50}
-              data-autofocus
-              required
-              withAsterisk={false}
-              value={label}
-              onChange={(event) => setLabel(event.currentTarget.value)}
-            />
-            <SegmentedControl
-              aria-label="Format"
-              data={FORMATS}
-              value={format}
-              onChange={(value) => setFormat(value as "p12" | "pem")}
-            />
-            <Group justify="flex-end">
-              <Button variant="default" onClick={done}>
-                Cancel
-              </Button>
-              <Button type="submit" loading={issue.isPending} disabled={!label.trim()}>
-                Issue
-              </Button>
-            </Group>
-          </Stack>
-        </form>
-      )}
-    </Modal>
+      <TextInput
+        label="Label"
+        description="The device or program that will have it"
+        placeholder="laptop"
+        autoCapitalize="none"
+        spellCheck={false}
+        maxLength={50}
+        data-autofocus
+        required
+        withAsterisk={false}
+        value={label}
+        error={problems.label}
+        onChange={(event) => setLabel(event.currentTarget.value)}
+      />
+      <SegmentedControl
+        aria-label="Format"
+        data={FORMATS}
+        value={format}
+        onChange={(value) => setFormat(value as "p12" | "pem")}
+      />
+    </FormDialog>
   );
 }
 
@@ -214,32 +180,16 @@ export function Issued({ certificate }: { certificate: IssuedCertificate }) {
   );
 }
 
-function Revoke({ certificate, close }: { certificate: OwnCertificate | null; close: () => void }) {
-  const client = useQueryClient();
-  const revoke = useMutation({
-    mutationFn: (one: OwnCertificate) => account.revokeCertificate(one.id),
-    onSuccess: (_, one) => {
-      tell(`The certificate ${one.label} no longer works.`);
-      close();
-      return client.invalidateQueries(certificatesQuery);
-    },
-    onError: (error) => tellProblem(error),
+function Revoke({ of: certificate, close }: { of: OwnCertificate; close: () => void }) {
+  const revoke = useAct({
+    run: () => account.revokeCertificate(certificate.id),
+    done: () => `The certificate ${certificate.label} no longer works.`,
+    close,
+    refresh: [certificatesQuery.queryKey],
   });
   return (
-    <Modal opened={certificate !== null} onClose={close} title={`Revoke ${certificate?.label ?? ""}?`}>
-      <Stack>
-        <Text size="sm">
-          Whatever uses it is refused from now on, and what it has open ends. This cannot be undone.
-        </Text>
-        <Group justify="flex-end">
-          <Button variant="default" onClick={close} data-autofocus>
-            Keep it
-          </Button>
-          <Button color="red" loading={revoke.isPending} onClick={() => certificate && revoke.mutate(certificate)}>
-            Revoke
-          </Button>
-        </Group>
-      </Stack>
-    </Modal>
+    <Confirm title={`Revoke ${certificate.label}?`} verb="Revoke" act={revoke} close={close}>
+      <Text size="sm">Whatever uses it is refused from now on, and what it has open ends. This cannot be undone.</Text>
+    </Confirm>
   );
 }

@@ -1,13 +1,13 @@
-import { Badge, Button, Group, Paper, Text } from "@mantine/core";
+import { Badge, Button, Group, Text } from "@mantine/core";
 import { IconDeviceDesktop, IconDeviceMobile } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Section } from "../parts/Page";
-import { Failed, Loading } from "../parts/states";
 import { tell, tellProblem } from "../parts/tell";
 import { When } from "../parts/When";
 import classes from "./Account.module.css";
 import { account, ownSessionsQuery } from "./calls";
 import { deviceOf, isHandheld, methodWords } from "./device";
+import { OwnList } from "./OwnList";
 import type { OwnSession } from "./types";
 
 /** Where I am signed in. */
@@ -49,14 +49,11 @@ export function OwnSessions() {
         )
       }
     >
-      <Paper>
-        {sessions.isPending && (
-          <div style={{ padding: 14 }}>
-            <Loading rows={3} />
-          </div>
-        )}
-        {sessions.error && <Failed error={sessions.error} what="your sessions" retry={sessions.refetch} />}
-        {list.map((one) => (
+      <OwnList
+        query={sessions}
+        what="your sessions"
+        list={list}
+        row={(one) => (
           <div key={one.id} className={classes.row} data-session={one.id} data-current={one.current || undefined}>
             {isHandheld(one.user_agent) ? (
               <IconDeviceMobile size={20} stroke={1.6} aria-hidden />
@@ -98,8 +95,8 @@ export function OwnSessions() {
               </Button>
             )}
           </div>
-        ))}
-      </Paper>
+        )}
+      />
     </Section>
   );
 }

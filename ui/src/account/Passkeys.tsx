@@ -1,16 +1,18 @@
-import { Alert, Button, Group, Modal, Paper, Stack, Text, TextInput } from "@mantine/core";
+import { Button, Text, TextInput } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconFingerprint, IconPlus } from "@tabler/icons-react";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { type FormEvent, useState } from "react";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { useAct } from "../parts/act";
+import { Confirm } from "../parts/Confirm";
+import { FormDialog } from "../parts/FormDialog";
 import { Section } from "../parts/Page";
-import { Failed, Loading } from "../parts/states";
-import { tell, tellProblem } from "../parts/tell";
 import { When } from "../parts/When";
 import { knowsPasskeys, makePasskey } from "../session/webauthn";
 import classes from "./Account.module.css";
 import { account, passkeysQuery, profileQuery } from "./calls";
 import { deviceOf } from "./device";
+import { OwnList } from "./OwnList";
 import type { OwnPasskey } from "./types";
 
 /** Devices that let me in by a touch. */
@@ -30,21 +32,16 @@ export function Passkeys() {
         )
       }
     >
-      <Paper>
-        {passkeys.isPending && (
-          <div style={{ padding: 14 }}>
-            <Loading rows={2} />
-          </div>
-        )}
-        {passkeys.error && <Failed error={passkeys.error} what="your passkeys" retry={passkeys.refetch} />}
-        {passkeys.data && list.length === 0 && (
-          <Text size="sm" c="dimmed" p="md">
-            {knowsPasskeys()
-              ? "None yet. A passkey is a finger, a face or a security key instead of a password: nobody can copy or guess it."
-              : "None, and this browser does not know passkeys."}
-          </Text>
-        )}
-        {list.map((one) => (
+      <OwnList
+        query={passkeys}
+        what="your passkeys"
+        none={
+          knowsPasskeys()
+            ? "None yet. A passkey is a finger, a face or a security key instead of a password: nobody can copy or guess it."
+            : "None, and this browser does not know passkeys."
+        }
+        list={list}
+        row={(one) => (
           <div key={one.id} className={classes.row} data-passkey={one.name}>
             <IconFingerprint size={20} stroke={1.6} aria-hidden />
             <div>
@@ -71,102 +68,56 @@ export function Passkeys() {
               Remove
             </Button>
           </div>
-        ))}
-      </Paper>
-      <Add opened={adding} close={close} />
-      <Remove passkey={removing} close={() => setRemoving(null)} />
+        )}
+      />
+      {adding && <Add close={close} />}
+      {removing && <Remove of={removing} close={() => setRemoving(null)} />}
     </Section>
   );
 }
 
-function useRefresh() {
-  const client = useQueryClient();
-  return () => Promise.all([client.invalidateQueries(passkeysQuery), client.invalidateQueries(profileQuery)]);
-}
+const refresh = [passkeysQuery.queryKey, profileQuery.queryKey];
 
-function Add({ opened, close }: { opened: boolean; close: () => void }) {
-  const refresh = useRefresh();
+function Add({ close }: { close: () => void }) {
   const [name, setName] = useState("");
   const fallback = deviceOf(navigator.userAgent);
-  const add = useMutation({
-    mutationFn: async () => {
+  const add = useAct({
+    run: async () => {
       const { publicKey } = await account.passkeyOptions();
       return account.addPasskey(name.trim() || fallback, await makePasskey(publicKey));
     },
-    onSuccess: (made) => {
-      tell(`You can sign in with ${made.name} now.`);
-      done();
-      return refresh();
-    },
+    done: (made) => `You can sign in with ${made.name} now.`,
+    close,
+    refresh,
   });
-  const done = () => {
-    close();
-    setName("");
-    add.reset();
-  };
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    add.mutate();
-  };
   return (
-    <Modal opened={opened} onClose={done} title="Add a passkey">
-      <form onSubmit={submit}>
-        <Stack>
-          {add.error && (
-            <Alert color="red" p="xs" role="alert">
-              {add.error.message}
-            </Alert>
-          )}
-          <TextInput
-            label="Name"
-            description="To know it by in this list"
-            placeholder={fallback}
-            maxLength={100}
-            data-autofocus
-            value={name}
-            onChange={(event) => setName(event.currentTarget.value)}
-          />
-          <Text size="xs" c="dimmed">
-            Your browser asks next where to keep it: on this device, on your phone, or on a security key.
-          </Text>
-          <Group justify="flex-end">
-            <Button variant="default" onClick={done}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={add.isPending}>
-              Go on
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+    <FormDialog title="Add a passkey" verb="Go on" act={add} close={close}>
+      <TextInput
+        label="Name"
+        description="To know it by in this list"
+        placeholder={fallback}
+        maxLength={100}
+        data-autofocus
+        value={name}
+        onChange={(event) => setName(event.currentTarget.value)}
+      />
+      <Text size="xs" c="dimmed">
+        Your browser asks next where to keep it: on this device, on your phone, or on a security key.
+      </Text>
+    </FormDialog>
   );
 }
 
-function Remove({ passkey, close }: { passkey: OwnPasskey | null; close: () => void }) {
-  const refresh = useRefresh();
-  const remove = useMutation({
-    mutationFn: (one: OwnPasskey) => account.removePasskey(one.id),
-    onSuccess: (_, one) => {
-      tell(`${one.name} no longer opens your account.`);
-      close();
-      return refresh();
-    },
-    onError: (error) => tellProblem(error),
+function Remove({ of: passkey, close }: { of: OwnPasskey; close: () => void }) {
+  const remove = useAct({
+    run: () => account.removePasskey(passkey.id),
+    done: () => `${passkey.name} no longer opens your account.`,
+    close,
+    refresh,
   });
   return (
-    <Modal opened={passkey !== null} onClose={close} title={`Remove ${passkey?.name ?? ""}?`}>
-      <Stack>
-        <Text size="sm">It does not open your account from now on. Delete it on the device as well.</Text>
-        <Group justify="flex-end">
-          <Button variant="default" onClick={close} data-autofocus>
-            Keep it
-          </Button>
-          <Button color="red" loading={remove.isPending} onClick={() => passkey && remove.mutate(passkey)}>
-            Remove
-          </Button>
-        </Group>
-      </Stack>
-    </Modal>
+    <Confirm title={`Remove ${passkey.name}?`} verb="Remove" act={remove} close={close}>
+      <Text size="sm">It does not open your account from now on. Delete it on the device as well.</Text>
+    </Confirm>
   );
 }

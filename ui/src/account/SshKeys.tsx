@@ -1,28 +1,18 @@
-import {
-  Alert,
-  Button,
-  Code,
-  Group,
-  Input,
-  Modal,
-  Paper,
-  SegmentedControl,
-  Stack,
-  Text,
-  TextInput,
-} from "@mantine/core";
+import { Button, Code, Group, Input, SegmentedControl, Stack, Text, TextInput } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconPlus, IconTerminal2 } from "@tabler/icons-react";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { type FormEvent, useState } from "react";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { useAct } from "../parts/act";
+import { Confirm } from "../parts/Confirm";
 import { Copy } from "../parts/Copy";
+import { FormDialog, Made } from "../parts/FormDialog";
 import { Section } from "../parts/Page";
 import { Secret } from "../parts/Secret";
-import { Failed, Loading } from "../parts/states";
-import { tell, tellProblem } from "../parts/tell";
 import { When } from "../parts/When";
 import classes from "./Account.module.css";
 import { account, authorizedQuery, sshKeysQuery } from "./calls";
+import { OwnList } from "./OwnList";
 import type { SshKey } from "./types";
 
 const TYPES = [
@@ -46,20 +36,12 @@ export function SshKeys() {
         </Button>
       }
     >
-      <Paper>
-        {keys.isPending && (
-          <div style={{ padding: 14 }}>
-            <Loading rows={2} />
-          </div>
-        )}
-        {keys.error && <Failed error={keys.error} what="your SSH keys" retry={keys.refetch} />}
-        {keys.data && list.length === 0 && (
-          <Text size="sm" c="dimmed" p="md">
-            None yet. Make a pair here: you keep the private half, and the public half goes to the servers that you want
-            to reach.
-          </Text>
-        )}
-        {list.map((key) => (
+      <OwnList
+        query={keys}
+        what="your SSH keys"
+        none="None yet. Make a pair here: you keep the private half, and the public half goes to the servers that you want to reach."
+        list={list}
+        row={(key) => (
           <div key={key.id} className={classes.row} data-ssh-key={key.name}>
             <IconTerminal2 size={20} stroke={1.6} aria-hidden />
             <div style={{ minWidth: 0 }}>
@@ -83,7 +65,8 @@ export function SshKeys() {
               </Button>
             </Group>
           </div>
-        ))}
+        )}
+      >
         {list.length > 0 && authorized.data && (
           <Stack gap={6} p="md" style={{ borderTop: "1px solid var(--line)" }}>
             <Group gap={4}>
@@ -97,133 +80,75 @@ export function SshKeys() {
             </Code>
           </Stack>
         )}
-      </Paper>
-      <Make opened={making} close={close} />
-      <Remove sshKey={removing} close={() => setRemoving(null)} />
+      </OwnList>
+      {making && <Make close={close} />}
+      {removing && <Remove of={removing} close={() => setRemoving(null)} />}
     </Section>
   );
 }
 
-function Make({ opened, close }: { opened: boolean; close: () => void }) {
-  const client = useQueryClient();
+function Make({ close }: { close: () => void }) {
   const [name, setName] = useState("");
   const [type, setType] = useState("ed25519");
-  const make = useMutation({
-    mutationFn: () => account.createSshKey({ name: name.trim(), key_type: type }),
-    onSuccess: () => client.invalidateQueries({ queryKey: sshKeysQuery.queryKey }),
+  const make = useAct({
+    run: () => account.createSshKey({ name: name.trim(), key_type: type }),
+    refresh: [sshKeysQuery.queryKey],
   });
-  const done = () => {
-    close();
-    setName("");
-    make.reset();
-  };
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    make.mutate();
-  };
   const made = make.data;
-  const file = `id_${made?.key_type ?? type}_${(made?.name ?? "key").replace(/[^A-Za-z0-9_-]+/g, "-")}`;
+  if (made) {
+    const file = `id_${made.key_type}_${made.name.replace(/[^A-Za-z0-9_-]+/g, "-")}`;
+    return (
+      <Made title={`The private half of ${made.name}`} close={close} size="lg">
+        <Secret what="The private key" text={made.private_key.trim()} file={file} testId="ssh-private-key" high />
+        <Text size="xs" c="dimmed">
+          Save it as <Code>~/.ssh/{file}</Code> and run <Code>chmod 600 ~/.ssh/{file}</Code>. The portal keeps only the
+          public half.
+        </Text>
+      </Made>
+    );
+  }
   return (
-    <Modal
-      opened={opened}
-      onClose={done}
-      title={made ? `The private half of ${made.name}` : "Make a key pair"}
-      closeOnClickOutside={!made}
-      size={made ? "lg" : "md"}
-    >
-      {made ? (
-        <Stack>
-          <Secret
-            what="The private key"
-            text={made.private_key.trim()}
-            content={`${made.private_key.trim()}\n`}
-            file={file}
-            testId="ssh-private-key"
-            high
-          />
-          <Text size="xs" c="dimmed">
-            Save it as <Code>~/.ssh/{file}</Code> and run <Code>chmod 600 ~/.ssh/{file}</Code>. The portal keeps only
-            the public half.
-          </Text>
-          <Group justify="flex-end">
-            <Button onClick={done}>Done</Button>
-          </Group>
-        </Stack>
-      ) : (
-        <form onSubmit={submit}>
-          <Stack>
-            {make.error && (
-              <Alert color="red" p="xs" role="alert">
-                {make.error.message}
-              </Alert>
-            )}
-            <TextInput
-              label="Name"
-              description="Where you will use it"
-              placeholder="my laptop"
-              maxLength={100}
-              data-autofocus
-              required
-              withAsterisk={false}
-              value={name}
-              onChange={(event) => setName(event.currentTarget.value)}
-            />
-            <Input.Wrapper label="Kind" labelElement="div" labelProps={{ style: { display: "block" } }}>
-              <SegmentedControl
-                style={{ display: "flex" }}
-                aria-label="Kind of key"
-                data={TYPES}
-                value={type}
-                onChange={setType}
-              />
-              <Text size="xs" c="dimmed" mt={4}>
-                {type === "rsa"
-                  ? "For old servers that know nothing else."
-                  : "Short, fast and right nearly everywhere."}
-              </Text>
-            </Input.Wrapper>
-            <Group justify="flex-end">
-              <Button variant="default" onClick={done}>
-                Cancel
-              </Button>
-              <Button type="submit" loading={make.isPending} disabled={!name.trim()}>
-                Make it
-              </Button>
-            </Group>
-          </Stack>
-        </form>
-      )}
-    </Modal>
+    <FormDialog title="Make a key pair" verb="Make it" act={make} close={close} ready={Boolean(name.trim())}>
+      <TextInput
+        label="Name"
+        description="Where you will use it"
+        placeholder="my laptop"
+        maxLength={100}
+        data-autofocus
+        required
+        withAsterisk={false}
+        value={name}
+        onChange={(event) => setName(event.currentTarget.value)}
+      />
+      <Input.Wrapper label="Kind" labelElement="div" labelProps={{ style: { display: "block" } }}>
+        <SegmentedControl
+          style={{ display: "flex" }}
+          aria-label="Kind of key"
+          data={TYPES}
+          value={type}
+          onChange={setType}
+        />
+        <Text size="xs" c="dimmed" mt={4}>
+          {type === "rsa" ? "For old servers that know nothing else." : "Short, fast and right nearly everywhere."}
+        </Text>
+      </Input.Wrapper>
+    </FormDialog>
   );
 }
 
-function Remove({ sshKey, close }: { sshKey: SshKey | null; close: () => void }) {
-  const client = useQueryClient();
-  const remove = useMutation({
-    mutationFn: (key: SshKey) => account.removeSshKey(key.id),
-    onSuccess: (_, key) => {
-      tell(`The SSH key ${key.name} is deleted.`);
-      close();
-      return client.invalidateQueries({ queryKey: sshKeysQuery.queryKey });
-    },
-    onError: (error) => tellProblem(error),
+function Remove({ of: key, close }: { of: SshKey; close: () => void }) {
+  const remove = useAct({
+    run: () => account.removeSshKey(key.id),
+    done: () => `The SSH key ${key.name} is deleted.`,
+    close,
+    refresh: [sshKeysQuery.queryKey],
   });
   return (
-    <Modal opened={sshKey !== null} onClose={close} title={`Delete ${sshKey?.name ?? ""}?`}>
-      <Stack>
-        <Text size="sm">
-          The portal forgets the public half. Servers that have it in their authorized_keys still let the private half
-          in: take it out there too.
-        </Text>
-        <Group justify="flex-end">
-          <Button variant="default" onClick={close} data-autofocus>
-            Keep it
-          </Button>
-          <Button color="red" loading={remove.isPending} onClick={() => sshKey && remove.mutate(sshKey)}>
-            Delete
-          </Button>
-        </Group>
-      </Stack>
-    </Modal>
+    <Confirm title={`Delete ${key.name}?`} verb="Delete" act={remove} close={close}>
+      <Text size="sm">
+        The portal forgets the public half. Servers that have it in their authorized_keys still let the private half in:
+        take it out there too.
+      </Text>
+    </Confirm>
   );
 }
