@@ -14,7 +14,7 @@ from homeport.identity.access import Actor
 from homeport.identity.cache import LastUses
 from homeport.identity.credentials import Passwords
 from homeport.identity.models import Session, User
-from homeport.identity.problems import PasswordMissing, SessionNotFound
+from homeport.identity.problems import InvalidCredentials, PasswordMissing, SessionNotFound
 from homeport.identity.sockets import OpenSockets
 from homeport.kit.clock import Clock
 from homeport.kit.problems import Conflict
@@ -80,11 +80,14 @@ class Accounts:
         user = await self._user_of(actor)
         if not user.password_hash:
             raise PasswordMissing
-        await self._check_password(user.username, current, address=address, again=True)
+        checked = await self._check_password(user.username, current, address=address, again=True)
         hashed = await self._passwords.hash(new)
         now = self._clock.now()
         async with self._database.write() as db:
-            await sql.set_columns(db, user.id, now, password_hash=hashed, password_changed_at=now)
+            await store.hold_person(db, actor, now)
+            if not await store.rehash_password(db, checked, hashed):  # an administrator's new one came between
+                raise InvalidCredentials("Your password was changed meanwhile.")
+            await sql.set_columns(db, user.id, now, password_changed_at=now)
             sessions = await store.delete_sessions_of(db, user.id, actor.credential_id)
             certificates = await store.revoke_certificates_of(db, user.id, now, actor.credential_id)
             keys: Sequence[str] = ()

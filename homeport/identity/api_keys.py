@@ -94,7 +94,8 @@ class ApiKeys:
         """A key that may do what its user may, within `within`.
 
         It never exceeds what made it: neither the scopes, nor the life time of a key that is used to make another.
-        `unique` refuses a name that another key of the user has. Raises ValidationFailed, Conflict, FeatureNotInPlan.
+        `unique` refuses a name that another key of the user has. Raises ValidationFailed, Conflict,
+        FeatureNotInPlan, Unauthenticated.
         """
         now = self._clock.now()
         if within == EVERYTHING:
@@ -121,6 +122,7 @@ class ApiKeys:
             revoked_at=None,
         )
         async with self._database.write() as db:
+            await store.hold_person(db, actor, now)
             plan = await plan_of(db, actor.customer_id) if actor.customer_id else None
             if plan is not None and "api_access" not in plan.gates:
                 raise FeatureNotInPlan("api_access", plan.plan)

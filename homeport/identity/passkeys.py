@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 
 from homeport.identity import factors_store as sql
+from homeport.identity import store
+from homeport.identity.access import Actor
 from homeport.identity.challenges import Challenges
 from homeport.identity.models import Passkey, User
 from homeport.identity.problems import InvalidPasskey, PasskeyNotFound
@@ -54,9 +56,9 @@ class Passkeys:
         name = user.name
         return await asyncio.to_thread(registration_options, self._party, user.id, user.username, name, challenge, have)
 
-    async def register(self, user: User, name: str, credential: dict[str, Any]) -> Passkey:
-        """Keep what `navigator.credentials.create()` gave. Raises InvalidPasskey, ValidationFailed, Conflict."""
-        challenge = self._challenges.take(credential["response"]["clientDataJSON"], _making(user.id))
+    async def register(self, actor: Actor, name: str, credential: dict[str, Any]) -> Passkey:
+        """Keep what `navigator.credentials.create()` gave. Raises ValidationFailed, Conflict, Unauthenticated."""
+        challenge = self._challenges.take(credential["response"]["clientDataJSON"], _making(actor.id))
         if challenge is None:
             raise ValidationFailed({"credential": "answers no question of ours that is still open: begin anew"})
         try:
@@ -67,7 +69,7 @@ class Passkeys:
             raise ValidationFailed({"credential": f"has an id of more than {LONGEST_CREDENTIAL} characters"})
         passkey = Passkey(
             id=new_id("pky"),
-            user_id=user.id,
+            user_id=actor.id,
             name=name,
             credential=made.credential,
             public_key=made.public_key,
@@ -78,7 +80,8 @@ class Passkeys:
         )
         try:
             async with self._database.write() as db:
-                if await sql.count_passkeys(db, user.id) >= PASSKEYS_PER_USER:
+                await store.hold_person(db, actor, self._clock.now())
+                if await sql.count_passkeys(db, actor.id) >= PASSKEYS_PER_USER:
                     raise Conflict(f"You have {PASSKEYS_PER_USER} passkeys already: delete one that you do not use.")
                 db.add(passkey)
         except IntegrityError as problem:

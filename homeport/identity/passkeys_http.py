@@ -32,8 +32,7 @@ def _own(identity: Identity) -> APIRouter:
     async def create_passkey(body: schemas.NewPasskey, actor: CurrentActor, call: CurrentCall) -> schemas.PasskeyRow:
         """Keep what `navigator.credentials.create()` gave."""
         _refuse_less_than_the_person(actor)
-        user = await identity.user_of(actor)
-        passkey = await passkeys.register(user, body.name, body.credential.plain())
+        passkey = await passkeys.register(actor, body.name, body.credential.plain())
         call.concerns("passkey", passkey.id, name=passkey.name)
         return _row(passkey)
 

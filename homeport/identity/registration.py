@@ -129,6 +129,7 @@ class Registrations:
             revoked_at=None,
         )
         async with self._database.write() as db:
+            await store.hold_person(db, actor, now)
             if customer_id and await store.find_customer_with_plan(db, customer_id) is None:
                 raise ValidationFailed({"customer_id": f"there is no customer {customer_id[:80]!r}"})
             db.add(invite)

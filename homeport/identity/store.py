@@ -9,7 +9,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from homeport.identity.access import Actor
 from homeport.identity.models import ApiKey, ClientCertificate, Counter, Customer, Onboarding, Plan, Session, User
+from homeport.identity.problems import Unauthenticated
 
 ONBOARDING_ROW = 1
 DEVELOPER = "usr_developer"  # the account of open mode, which is nobody's
@@ -228,6 +230,17 @@ async def existing_credentials(db: AsyncSession, ids: Iterable[str], now: dateti
         )
     )
     return {*sessions, *keys, *certificates}
+
+
+async def hold_person(db: AsyncSession, actor: Actor, now: datetime) -> None:
+    """Before something is made that a person can get in by: locks the person's row, so that what ends their credentials
+    comes before, or sees what was made. Raises Unauthenticated for a person or credential that has ended since."""
+    query = select(User.id).where(User.id == actor.id, User.banned_at.is_(None)).with_for_update()
+    good = await db.scalar(query) is not None
+    if good and actor.credential_id:
+        good = actor.credential_id in await existing_credentials(db, [actor.credential_id], now)
+    if not good:
+        raise Unauthenticated("What you signed in by has ended meanwhile.")
 
 
 async def onboarding_status(db: AsyncSession) -> str | None:

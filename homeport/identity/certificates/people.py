@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from homeport.identity import scopes
+from homeport.identity import store as identity_store
 from homeport.identity.access import Actor, Role, covers
 from homeport.identity.cache import LastUses
 from homeport.identity.certificates import store
@@ -150,6 +151,7 @@ class OwnCertificates:
         public = key.public_key() if key else key_of(csr or "")
         issued = sign(self._authority, self._clock, public, order)
         async with self._database.write() as db:
+            await identity_store.hold_person(db, actor, now)
             if replaces is not None:
                 await store.revoke(db, [replaces.id], now)
             elif sum(_is_good(row, now) for row in await store.list_of_person(db, actor.id)) >= MOST:
