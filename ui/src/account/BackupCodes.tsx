@@ -1,14 +1,11 @@
 import { Alert, Button, Code, Group, SimpleGrid, Stack } from "@mantine/core";
-import { useClipboard } from "@mantine/hooks";
-import { IconCheck, IconCopy, IconDownload } from "@tabler/icons-react";
-import { download } from "../parts/download";
+import { Keep } from "../parts/Secret";
 
 const asFile = (codes: string[]) =>
   `Backup codes of Homeport at ${location.host}\nEach is good once, in place of the code of the phone.\n\n${codes.join("\n")}\n`;
 
 /** The codes that stand in for a lost phone, shown this once. */
 export function BackupCodes({ codes, done }: { codes: string[]; done: () => void }) {
-  const { copied, copy } = useClipboard({ timeout: 1500 });
   return (
     <Stack gap="sm">
       <Alert color="yellow" p="xs">
@@ -22,21 +19,8 @@ export function BackupCodes({ codes, done }: { codes: string[]; done: () => void
           </Code>
         ))}
       </SimpleGrid>
-      <Group gap="xs">
-        <Button
-          variant="default"
-          leftSection={copied ? <IconCheck size={16} color="var(--good)" /> : <IconCopy size={16} />}
-          onClick={() => copy(codes.join("\n"))}
-        >
-          {copied ? "Copied" : "Copy"}
-        </Button>
-        <Button
-          variant="default"
-          leftSection={<IconDownload size={16} />}
-          onClick={() => download("homeport-backup-codes.txt", asFile(codes))}
-        >
-          Download
-        </Button>
+      <Keep text={codes.join("\n")} file="homeport-backup-codes.txt" content={asFile(codes)} />
+      <Group>
         <Button onClick={done}>I have kept them</Button>
       </Group>
     </Stack>

@@ -1,5 +1,4 @@
 import {
-  Alert,
   Button,
   ColorInput,
   Group,
@@ -14,9 +13,9 @@ import {
 } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
-import { ApiError } from "../api/client";
 import { meQuery } from "../api/queries";
 import { Section } from "../parts/Page";
+import { fieldsOf, Refused } from "../parts/problems";
 import { Failed, Loading } from "../parts/states";
 import { tell, tellProblem } from "../parts/tell";
 import { account, profileQuery } from "./calls";
@@ -91,11 +90,7 @@ function Look({ profile }: { profile: Profile }) {
     <Section title="How others see you">
       <Paper p="md" component="form" onSubmit={submit} aria-label="How others see you">
         <Stack gap="md">
-          {save.error && (
-            <Alert color="red" p="xs" role="alert">
-              {save.error.message}
-            </Alert>
-          )}
+          <Refused error={save.error} />
           <Group gap="md" align="center" wrap="nowrap">
             <Face look={look} name={shown} size={64} />
             <div style={{ minWidth: 0 }}>
@@ -227,7 +222,7 @@ function Names({ profile }: { profile: Profile }) {
       return Promise.all([client.invalidateQueries(profileQuery), client.invalidateQueries(meQuery)]);
     },
   });
-  const fields = save.error instanceof ApiError ? save.error.fields : {};
+  const fields = fieldsOf(save.error);
   const bad = email.trim() && !/^[^@\s]+@[^@\s]+$/.test(email.trim()) ? "It looks like name@example.com." : null;
   const changed = name.trim() !== profile.name || email.trim() !== (profile.email ?? "");
   const submit = (event: FormEvent) => {
@@ -238,11 +233,7 @@ function Names({ profile }: { profile: Profile }) {
     <Section title="Account">
       <Paper p="md" component="form" onSubmit={submit} aria-label="Account">
         <Stack gap="md">
-          {save.error && !Object.keys(fields).length && (
-            <Alert color="red" p="xs" role="alert">
-              {save.error.message}
-            </Alert>
-          )}
+          <Refused error={save.error} shown={["name", "email"]} />
           <TextInput
             label="User name"
             description="What you sign in with; it stays"

@@ -3,7 +3,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { Copy } from "../parts/Copy";
 import { FormDialog } from "../parts/FormDialog";
-import { fieldsOf } from "../parts/problems";
+import { fieldsOf, Refused } from "../parts/problems";
 import { StatusWord } from "../parts/StatusWord";
 import { tell } from "../parts/tell";
 import { admin } from "./calls";
@@ -141,11 +141,7 @@ function Progress({ order, close }: { order: AcmeOrder; close: () => void }) {
             ))}
           </>
         )}
-        {go.error && (
-          <Alert color="red" p="xs" role="alert">
-            {go.error.message}
-          </Alert>
-        )}
+        <Refused error={go.error} />
         <Group justify="flex-end">
           <Button variant="default" onClick={close}>
             Close

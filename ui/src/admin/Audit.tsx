@@ -1,23 +1,11 @@
-import {
-  Button,
-  CloseButton,
-  Code,
-  Group,
-  Modal,
-  Pagination,
-  Paper,
-  Select,
-  Stack,
-  Table,
-  Text,
-  TextInput,
-} from "@mantine/core";
+import { Button, CloseButton, Code, Group, Modal, Paper, Select, Stack, Table, Text, TextInput } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
 import { IconListSearch, IconSearch } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useEffect, useMemo, useState } from "react";
 import { count } from "../parts/numbers";
+import { Pages } from "../parts/Pages";
 import rows from "../parts/Rows.module.css";
 import { StatusWord } from "../parts/StatusWord";
 import { Empty, Failed, Loading } from "../parts/states";
@@ -58,7 +46,6 @@ export default function Audit() {
     void navigate({ search: (before) => ({ ...before, page: undefined, ...change }), replace: !("page" in change) });
   const filtered = Boolean(action || actor || target || result || since);
   const total = entries.data?.total ?? 0;
-  const pages = Math.ceil(total / PER_PAGE);
   return (
     <>
       <Filters search={search} set={set} />
@@ -106,15 +93,7 @@ export default function Audit() {
           </Table>
         </Paper>
       )}
-      {pages > 1 && (
-        <Pagination
-          size="sm"
-          total={pages}
-          value={page}
-          onChange={(next) => set({ page: next === 1 ? undefined : next })}
-          getControlProps={(control) => ({ "aria-label": `${control} page` })}
-        />
-      )}
+      <Pages total={total} perPage={PER_PAGE} page={page} turn={(next) => set({ page: next })} />
       {opened && (
         <Details
           entry={opened}

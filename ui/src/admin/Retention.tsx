@@ -1,10 +1,10 @@
-import { Alert, Button, Group, NumberInput, Paper, Stack, Switch, Text } from "@mantine/core";
+import { Button, Group, NumberInput, Paper, Stack, Switch, Text } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
-import { ApiError } from "../api/client";
 import { Confirm } from "../parts/Confirm";
 import { bytes, count } from "../parts/numbers";
 import { Section } from "../parts/Page";
+import { fieldsOf, Refused } from "../parts/problems";
 import { Failed, Loading } from "../parts/states";
 import { tell } from "../parts/tell";
 import { When } from "../parts/When";
@@ -50,7 +50,7 @@ function Rules({ state }: { state: State }) {
       return client.invalidateQueries({ queryKey: ["admin", "retention"] });
     },
   });
-  const fields = save.error instanceof ApiError ? save.error.fields : {};
+  const fields = fieldsOf(save.error);
   const set = (name: string) => (next: number | string) => setValues((now) => ({ ...now, [name]: next }));
   const submit = (event: FormEvent) => {
     event.preventDefault();
@@ -60,11 +60,7 @@ function Rules({ state }: { state: State }) {
     <Section title="What is kept">
       <form onSubmit={submit}>
         <Paper>
-          {save.error && Object.keys(fields).length === 0 && (
-            <Alert color="red" p="xs" role="alert">
-              {save.error.message}
-            </Alert>
-          )}
+          <Refused error={save.error} shown={Object.keys(before)} />
           {state.settings.map((one) => (
             <div key={one.key} className={classes.rule} data-rule={one.key}>
               <div>

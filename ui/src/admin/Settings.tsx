@@ -15,6 +15,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { ApiError } from "../api/client";
 import { Section } from "../parts/Page";
+import { fieldsOf, Refused } from "../parts/problems";
 import rows from "../parts/Rows.module.css";
 import { Failed, Loading } from "../parts/states";
 import { tell, tellProblem } from "../parts/tell";
@@ -71,7 +72,7 @@ function AddressForm({ address, can }: { address: PortalAddress; can: boolean })
       client.setQueryData(addressQuery.queryKey, saved);
     },
   });
-  const fields = save.error instanceof ApiError ? save.error.fields : {};
+  const fields = fieldsOf(save.error);
   const fixed = (name: string) => !can || address.overruled.includes(name);
   const changed = hostname !== address.hostname || stream !== address.stream_hostname || Number(port) !== address.port;
   const submit = (event: FormEvent) => {
@@ -88,11 +89,7 @@ function AddressForm({ address, can }: { address: PortalAddress; can: boolean })
             The portal still runs as {address.base_url}. Restart it to use what is set here.
           </Alert>
         )}
-        {save.error && Object.keys(fields).length === 0 && (
-          <Alert color="red" p="xs" role="alert">
-            {save.error.message}
-          </Alert>
-        )}
+        <Refused error={save.error} shown={["hostname", "port", "stream_hostname"]} />
         <Group align="flex-start" grow preventGrowOverflow={false}>
           <TextInput
             label="Host name"

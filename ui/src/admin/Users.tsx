@@ -1,11 +1,12 @@
-import { Avatar, Badge, Button, CloseButton, Group, Pagination, Paper, Table, Text, TextInput } from "@mantine/core";
-import { useDebouncedCallback } from "@mantine/hooks";
-import { IconPlus, IconSearch, IconSearchOff } from "@tabler/icons-react";
+import { Avatar, Badge, Button, Group, Paper, Table, Text } from "@mantine/core";
+import { IconPlus, IconSearchOff } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
-import { useEffect, useState } from "react";
+import { useState } from "react";
 import { count } from "../parts/numbers";
+import { Pages } from "../parts/Pages";
 import rows from "../parts/Rows.module.css";
+import { SearchField } from "../parts/SearchField";
 import { StatusWord } from "../parts/StatusWord";
 import { Empty, Failed, Loading } from "../parts/states";
 import { When } from "../parts/When";
@@ -30,11 +31,16 @@ export default function Users() {
   const set = (change: PeopleSearch) =>
     void navigate({ search: (before) => ({ ...before, page: undefined, ...change }), replace: !("page" in change) });
   const total = people.data?.total ?? 0;
-  const pages = Math.ceil(total / PER_PAGE);
   return (
     <>
       <Group gap="sm">
-        <Search value={search ?? ""} change={(text) => set({ search: text || undefined })} />
+        <SearchField
+          label="Search accounts"
+          placeholder="Search by name or address"
+          className={classes.search}
+          value={search ?? ""}
+          change={(text) => set({ search: text || undefined })}
+        />
         <Text size="sm" c="dimmed" className="wide-only num" aria-live="polite">
           {people.data && count(total, "account")}
         </Text>
@@ -58,15 +64,7 @@ export default function Users() {
         />
       )}
       {people.data && total > 0 && <PeopleTable people={people.data} />}
-      {pages > 1 && (
-        <Pagination
-          size="sm"
-          total={pages}
-          value={page}
-          onChange={(next) => set({ page: next === 1 ? undefined : next })}
-          getControlProps={(control) => ({ "aria-label": `${control} page` })}
-        />
-      )}
+      <Pages total={total} perPage={PER_PAGE} page={page} turn={(next) => set({ page: next })} />
       {adding && <AddPerson roles={people.data?.manageable_roles ?? []} close={() => setAdding(false)} />}
     </>
   );
@@ -141,26 +139,4 @@ function Row({ person, roles }: { person: Person; roles: People["manageable_role
 function waysIn(person: Person): string {
   const ways = [person.has_password && "password", person.oidc && "provider"].filter(Boolean).join(", ") || "none yet";
   return person.totp_enabled ? `${ways} + second factor` : ways;
-}
-
-function Search({ value, change }: { value: string; change: (text: string) => void }) {
-  const [text, setText] = useState(value);
-  const settle = useDebouncedCallback(change, 250);
-  useEffect(() => setText(value), [value]);
-  const type = (next: string) => {
-    setText(next);
-    settle(next);
-  };
-  return (
-    <TextInput
-      className={classes.search}
-      placeholder="Search by name or address"
-      aria-label="Search accounts"
-      leftSection={<IconSearch size={16} stroke={1.6} />}
-      rightSection={text && <CloseButton size="sm" aria-label="Clear the search" onClick={() => type("")} />}
-      value={text}
-      onChange={(event) => type(event.currentTarget.value)}
-      onKeyDown={(event) => event.key === "Escape" && type("")}
-    />
-  );
 }

@@ -10,9 +10,9 @@ interface CustomerFieldProps {
   error?: string;
 }
 
-/** The customer that something is for; nothing where there is none to choose, or none that the person may see. */
+/** The customer that something is for; nothing where there is none to choose, or for who is no administrator. */
 export function CustomerField({ description, value, change, error }: CustomerFieldProps) {
-  const can = useCan()("customers.read");
+  const can = useCan()("customers.write");
   const customers = useQuery({ ...customersQuery({ status: "active", per_page: 100 }), enabled: can });
   const list = customers.data?.data ?? [];
   if (list.length === 0) return null;

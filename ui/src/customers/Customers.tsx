@@ -1,14 +1,15 @@
-import { Button, CloseButton, Group, Pagination, Paper, Select, Table, Text, TextInput } from "@mantine/core";
-import { useDebouncedCallback } from "@mantine/hooks";
-import { IconPlus, IconSearch, IconSearchOff, IconUsers } from "@tabler/icons-react";
+import { Button, Group, Paper, Select, Table, Text } from "@mantine/core";
+import { IconPlus, IconSearchOff, IconUsers } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
-import { useEffect, useState } from "react";
+import { useState } from "react";
 import { customersQuery } from "../api/queries";
 import type { Customer } from "../api/types";
 import { count } from "../parts/numbers";
 import { Page } from "../parts/Page";
+import { Pages } from "../parts/Pages";
 import rows from "../parts/Rows.module.css";
+import { SearchField } from "../parts/SearchField";
 import { StatusWord } from "../parts/StatusWord";
 import { Empty, Failed, Loading } from "../parts/states";
 import { When } from "../parts/When";
@@ -31,7 +32,6 @@ export default function Customers() {
     void navigate({ search: (before) => ({ ...before, page: undefined, ...change }), replace: !("page" in change) });
   const total = customers.data?.total ?? 0;
   const filtered = Boolean(search || status);
-  const pages = Math.ceil(total / PER_PAGE);
   const add = can && (
     <Button leftSection={<IconPlus size={16} />} onClick={() => setCreating(true)}>
       Add a customer
@@ -42,7 +42,13 @@ export default function Customers() {
       <Tabs />
       {(total > 0 || filtered) && (
         <Group gap="sm">
-          <Search value={search ?? ""} change={(text) => set({ search: text || undefined })} />
+          <SearchField
+            label="Search customers"
+            placeholder="Search by name or address"
+            className={classes.search}
+            value={search ?? ""}
+            change={(text) => set({ search: text || undefined })}
+          />
           <Select
             w={150}
             aria-label="Status"
@@ -101,15 +107,7 @@ export default function Customers() {
           </Table>
         </Paper>
       )}
-      {pages > 1 && (
-        <Pagination
-          size="sm"
-          total={pages}
-          value={page}
-          onChange={(next) => set({ page: next === 1 ? undefined : next })}
-          getControlProps={(control) => ({ "aria-label": `${control} page` })}
-        />
-      )}
+      <Pages total={total} perPage={PER_PAGE} page={page} turn={(next) => set({ page: next })} />
       {creating && <CustomerDialog close={() => setCreating(false)} />}
     </Page>
   );
@@ -145,27 +143,5 @@ export function CustomerStatus({ status, pill }: { status: Customer["status"]; p
     <StatusWord status="healthy" word="Active" pill={pill} />
   ) : (
     <StatusWord status="cancelled" word="Suspended" pill={pill} />
-  );
-}
-
-function Search({ value, change }: { value: string; change: (text: string) => void }) {
-  const [text, setText] = useState(value);
-  const settle = useDebouncedCallback(change, 250);
-  useEffect(() => setText(value), [value]);
-  const type = (next: string) => {
-    setText(next);
-    settle(next);
-  };
-  return (
-    <TextInput
-      className={classes.search}
-      placeholder="Search by name or address"
-      aria-label="Search customers"
-      leftSection={<IconSearch size={16} stroke={1.6} />}
-      rightSection={text && <CloseButton size="sm" aria-label="Clear the search" onClick={() => type("")} />}
-      value={text}
-      onChange={(event) => type(event.currentTarget.value)}
-      onKeyDown={(event) => event.key === "Escape" && type("")}
-    />
   );
 }

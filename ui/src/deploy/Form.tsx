@@ -5,9 +5,11 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { type FormEvent, type ReactNode, useEffect, useRef, useState } from "react";
 import { api } from "../api/calls";
-import { ApiError, upload } from "../api/client";
+import { type ApiError, upload } from "../api/client";
 import { portalQuery } from "../api/queries";
 import type { CreateService } from "../api/types";
+import { CustomerField } from "../customers/CustomerField";
+import { fieldsOf } from "../parts/problems";
 import { nameProblem } from "./name";
 import { type Row, Variables } from "./Variables";
 
@@ -30,7 +32,7 @@ export function useDeploy() {
       setSent(null);
     },
   });
-  const fields = deploy.error instanceof ApiError ? deploy.error.fields : {};
+  const fields = fieldsOf(deploy.error);
   return { deploy, fields, sent };
 }
 
@@ -53,6 +55,7 @@ export function Form({ suggestion, source, variables, ready, body, file, wide, s
   const portal = useQuery(portalQuery).data;
   const [typed, setTyped] = useState<string | null>(null);
   const [tried, setTried] = useState(false);
+  const [customer, setCustomer] = useState<string | null>(null);
   const name = typed ?? suggestion;
   const [settled] = useDebouncedValue(name, 300);
   const problem = nameProblem(name);
@@ -74,7 +77,8 @@ export function Form({ suggestion, source, variables, ready, body, file, wide, s
   const submit = (event: FormEvent) => {
     event.preventDefault();
     setTried(true);
-    if (ready() && !problem && !isTaken) deploy.mutate({ body: { ...body(), name }, file });
+    if (ready() && !problem && !isTaken)
+      deploy.mutate({ body: { ...body(), name, ...(customer && { customer_id: customer }) }, file });
   };
   const known = Object.keys(fields).length > 0;
   return (
@@ -100,6 +104,12 @@ export function Form({ suggestion, source, variables, ready, body, file, wide, s
               </Text>
             )}
             {variables}
+            <CustomerField
+              description="Its people see the service, and its plan limits what the service may use"
+              value={customer}
+              change={setCustomer}
+              error={fields.customer_id}
+            />
           </Stack>
         </Paper>
         {deploy.error && (

@@ -1,12 +1,12 @@
-import { Alert, Button, Group, Modal, NumberInput, Select, Stack, Switch, TagsInput, TextInput } from "@mantine/core";
+import { Button, Group, Modal, NumberInput, Select, Stack, Switch, TagsInput, TextInput } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
 import { api } from "../api/calls";
-import { ApiError } from "../api/client";
 import { serviceQuery } from "../api/queries";
 import type { Endpoint, ServiceDetail } from "../api/types";
 import { nameProblem } from "../deploy/name";
+import { fieldsOf, Refused } from "../parts/problems";
 import { tell } from "../parts/tell";
 import { hostProblem, PLUGINS, portProblem } from "./plugins";
 
@@ -62,7 +62,7 @@ export function EndpointDialog({ endpoint, close }: { endpoint?: ServiceDetail; 
       if (!endpoint) await navigate({ to: "/services/$ref", params: { ref: saved.name } });
     },
   });
-  const fields = save.error instanceof ApiError ? save.error.fields : {};
+  const fields = fieldsOf(save.error);
   const problems = {
     name: endpoint ? null : nameProblem(draft.name),
     host: hostProblem(draft.host.trim()),
@@ -80,11 +80,7 @@ export function EndpointDialog({ endpoint, close }: { endpoint?: ServiceDetail; 
     <Modal opened onClose={close} size="lg" title={endpoint ? `Change ${endpoint.name}` : "Add an endpoint"}>
       <form onSubmit={submit} noValidate>
         <Stack>
-          {save.error && (
-            <Alert color="red" p="xs" role="alert">
-              {save.error.message}
-            </Alert>
-          )}
+          <Refused error={save.error} />
           <Group align="flex-start" grow>
             <TextInput
               label="Name"

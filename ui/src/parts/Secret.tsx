@@ -17,7 +17,6 @@ interface SecretProps {
 
 /** A secret that is shown this once, to copy and to download. */
 export function Secret({ what, text, file, content = `${text}\n`, testId, high }: SecretProps) {
-  const { copied, copy } = useClipboard({ timeout: 1500 });
   return (
     <Stack gap="xs">
       <Alert color="yellow" variant="light" p="xs">
@@ -36,27 +35,41 @@ export function Secret({ what, text, file, content = `${text}\n`, testId, high }
       >
         {text}
       </Code>
-      <Group gap="xs">
-        <Button
-          size="xs"
-          variant="default"
-          leftSection={copied ? <IconCheck size={15} color="var(--good)" /> : <IconCopy size={15} />}
-          onClick={() => copy(text)}
-        >
-          {copied ? "Copied" : "Copy"}
-        </Button>
-        <Button
-          size="xs"
-          variant="default"
-          leftSection={<IconDownload size={15} />}
-          onClick={() => download(file, content)}
-        >
-          Download
-        </Button>
-        <Text size="xs" c="dimmed">
-          {file}
-        </Text>
-      </Group>
+      <Keep text={text} file={file} content={content} />
     </Stack>
+  );
+}
+
+interface KeepProps {
+  text: string;
+  file: string;
+  content: string | Blob;
+}
+
+/** The two ways to keep something: copied, or as a file. */
+export function Keep({ text, file, content }: KeepProps) {
+  const { copied, copy } = useClipboard({ timeout: 1500 });
+  return (
+    <Group gap="xs">
+      <Button
+        size="xs"
+        variant="default"
+        leftSection={copied ? <IconCheck size={15} color="var(--good)" /> : <IconCopy size={15} />}
+        onClick={() => copy(text)}
+      >
+        {copied ? "Copied" : "Copy"}
+      </Button>
+      <Button
+        size="xs"
+        variant="default"
+        leftSection={<IconDownload size={15} />}
+        onClick={() => download(file, content)}
+      >
+        Download
+      </Button>
+      <Text size="xs" c="dimmed">
+        {file}
+      </Text>
+    </Group>
   );
 }

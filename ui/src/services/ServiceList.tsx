@@ -4,7 +4,6 @@ import {
   CloseButton,
   Group,
   Kbd,
-  Pagination,
   Paper,
   SegmentedControl,
   Select,
@@ -32,6 +31,7 @@ import { EndpointTable } from "../endpoints/EndpointTable";
 import { Address } from "../parts/Address";
 import { count, cpu, megabytes } from "../parts/numbers";
 import { Page } from "../parts/Page";
+import { Pages } from "../parts/Pages";
 import { StatusWord, serviceStatus } from "../parts/StatusWord";
 import { Empty, Failed, Loading } from "../parts/states";
 import { When } from "../parts/When";
@@ -227,13 +227,7 @@ export default function ServiceList() {
           <Text size="sm" c="dimmed" className="num">
             {(page - 1) * PER_PAGE + 1}–{Math.min(page * PER_PAGE, total)} of {total.toLocaleString("en")}
           </Text>
-          <Pagination
-            size="sm"
-            total={pages}
-            value={page}
-            onChange={(next) => set({ page: next === 1 ? undefined : next })}
-            getControlProps={(control) => ({ "aria-label": `${control} page` })}
-          />
+          <Pages total={total} perPage={PER_PAGE} page={page} turn={(next) => set({ page: next })} />
         </Group>
       )}
       {chosen.size > 0 && (

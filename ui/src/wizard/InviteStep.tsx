@@ -1,8 +1,9 @@
-import { Alert, Button, Code, Group, Select, Stack, Text } from "@mantine/core";
+import { Button, Code, Group, Select, Stack, Text } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { account } from "../account/calls";
 import { Copy } from "../parts/Copy";
+import { Refused } from "../parts/problems";
 
 const ROLES = [
   { value: "user", label: "Look at services" },
@@ -20,11 +21,7 @@ export function InviteStep({ pass }: { pass: () => void }) {
       <Text c="dimmed">
         A link lets one person make an account of their own. You can make more of them at any time, under Admin.
       </Text>
-      {invite.error && (
-        <Alert color="red" p="xs" role="alert">
-          {invite.error.message}
-        </Alert>
-      )}
+      <Refused error={invite.error} />
       {link ? (
         <>
           <Group gap={4} wrap="nowrap">

@@ -1,10 +1,10 @@
-import { Alert, Button, Code, Group, Stack, Text, TextInput } from "@mantine/core";
+import { Button, Code, Group, Stack, Text, TextInput } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { account, profileQuery } from "../account/calls";
 import type { Profile } from "../account/types";
-import { ApiError } from "../api/client";
 import { meQuery, portalQuery } from "../api/queries";
+import { fieldsOf, Refused } from "../parts/problems";
 
 /** What others read where the administrator did something, and where the portal is. */
 export function NamesStep({ profile, pass }: { profile: Profile; pass: () => void }) {
@@ -19,7 +19,7 @@ export function NamesStep({ profile, pass }: { profile: Profile; pass: () => voi
       pass();
     },
   });
-  const fields = save.error instanceof ApiError ? save.error.fields : {};
+  const fields = fieldsOf(save.error);
   const bad = email.trim() && !/^[^@\s]+@[^@\s]+$/.test(email.trim()) ? "It looks like name@example.com." : null;
   const submit = (event: FormEvent) => {
     event.preventDefault();
@@ -38,11 +38,7 @@ export function NamesStep({ profile, pass }: { profile: Profile; pass: () => voi
           )}
           .
         </Text>
-        {save.error && !Object.keys(fields).length && (
-          <Alert color="red" p="xs" role="alert">
-            {save.error.message}
-          </Alert>
-        )}
+        <Refused error={save.error} shown={["name", "email"]} />
         <TextInput
           label="Your name"
           placeholder="Ann Marie"
