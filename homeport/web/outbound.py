@@ -22,8 +22,12 @@ MOST = 200
 # this machine and its cloud's metadata to every user.
 WIDEST = 7
 _DANGERS = (
-    ("this machine itself (loopback)", ("127.0.0.0/8", "::1/128")),
-    ("link-local addresses, with the metadata that a cloud keeps there", ("169.254.0.0/16", "fe80::/10")),
+    # 0.0.0.0 and :: are dialled as loopback; mapped addresses are the IPv4 ones within.
+    ("this machine itself (loopback)", ("127.0.0.0/8", "::1/128", "0.0.0.0/32", "::/128", "::ffff:127.0.0.0/104")),
+    (
+        "link-local addresses, with the metadata that a cloud keeps there",
+        ("169.254.0.0/16", "fe80::/10", "::ffff:169.254.0.0/112"),
+    ),
 )
 
 Network = IPv4Network | IPv6Network

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,13 @@ async def test_what_is_no_network_or_half_the_world_is_refused_as_a_whole(opened
 async def test_a_network_that_is_dangerous_to_open_is_opened_with_a_warning(opened: Opened) -> None:
     warnings = (await opened.put("127.0.0.0/8", "169.254.0.0/16", "10.0.0.0/8")).json()["warnings"]
     assert [warning.partition(" ")[0] for warning in warnings] == ["127.0.0.0/8", "169.254.0.0/16"]
+
+
+@pytest.mark.parametrize("network", ["0.0.0.0/8", "::/16", "::ffff:127.0.0.1/128", "::ffff:169.254.169.254/128"])
+async def test_another_spelling_of_a_dangerous_network_has_the_warning_too(opened: Opened, network: str) -> None:
+    assert [one.partition(" ")[0] for one in (await opened.put(network)).json()["warnings"]][:1] == [
+        str(ip_network(network))
+    ]
 
 
 async def test_a_network_is_listed_once(opened: Opened) -> None:
