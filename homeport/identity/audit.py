@@ -27,6 +27,7 @@ BATCH = 500  # records written, or read to be verified, at a time
 _NOTHING = bytes(32)
 _MOST_PROBLEMS = 20
 _LONGEST_DETAILS = 4000
+_SAID = 20
 
 log = structlog.get_logger()
 
@@ -167,7 +168,9 @@ class AuditLog:
             try:
                 await self._write_batch(batch)
             except Exception as problem:
-                log.error("the audit log cannot be written", problem=type(problem).__name__)
+                # They were done all the same: at least the portal's own log says by whom.
+                lost = [f"{act.action} {_clean(act.target_id)[:80]} by {act.actor.name}" for act, *_ in batch[:_SAID]]
+                log.error("the audit log cannot be written", problem=type(problem).__name__, lost=len(batch), acts=lost)
                 for *_, waiter in batch:
                     if not waiter.done():
                         waiter.set_exception(problem)

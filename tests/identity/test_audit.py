@@ -10,10 +10,11 @@ import httpx
 import pytest
 from fastapi import APIRouter
 from sqlalchemy import delete, select, update
+from structlog.testing import capture_logs
 
 from homeport.identity import Role
 from homeport.identity.access import Actor, Verb
-from homeport.identity.audit import Act, AuditLog
+from homeport.identity.audit import Act, AuditBroken, AuditLog
 from homeport.identity.guard import require
 from homeport.identity.models import AuditEnd, AuditRecord
 from homeport.storage import Database
@@ -245,3 +246,12 @@ async def test_an_act_that_is_asked_for_with_head_is_recorded_too(database: Data
         answer = await client.head("/api/turn")
         assert (answer.status_code, answer.headers["x-ratelimit-limit"]) == (200, "100")
         assert len(await entries(client, action="turn")) == 1
+
+
+async def test_acts_that_could_not_be_recorded_are_told_in_the_portals_log(audit: AuditLog, database: Database) -> None:
+    await fill(audit, 1)
+    async with database.write() as db:
+        await db.execute(update(AuditEnd).values(record_id=7))
+    with capture_logs() as told, pytest.raises(AuditBroken):
+        await audit.append(Act("ban_user", Actor("usr_1", "user", "eve", Role.ADMIN), target_id="ann\n"))
+    assert [(line["lost"], line["acts"]) for line in told] == [(1, ["ban_user ann\N{REPLACEMENT CHARACTER} by eve"])]
