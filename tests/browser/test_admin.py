@@ -146,6 +146,39 @@ def test_an_invite_is_made_used_seen_and_revoked(page: Page, portal: PortalProce
     keep(page, "admin-invites")
 
 
+def test_a_person_of_a_customer_is_added_with_scopes_in_plain_words(
+    page: Page, portal: PortalProcess, keep: Keep
+) -> None:
+    with portal.api() as api:
+        plan = api.get("/api/plans").json()["data"][0]["id"]
+        body = {"name": "Kite Club", "email": "kites@example.org", "plan_id": plan}
+        customer = api.post("/api/customers", json=body).json()["id"]
+    go(page, "/admin/users")
+    page.get_by_role("button", name="Add a user").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("User name").fill("kim")
+    dialog.get_by_role("combobox", name="They may").click()
+    page.get_by_role("option", name="Choose one by one").click()
+    dialog.get_by_label("Look at services, logs and numbers").uncheck()
+    expect(dialog.get_by_role("button", name="Add")).to_be_disabled()
+    dialog.get_by_role("combobox", name="They may").click()
+    page.get_by_role("option", name="Start, stop and restart").click()
+    dialog.get_by_role("combobox", name="Customer").click()
+    page.get_by_role("option", name="Kite Club").click()
+    keep(page, "admin-user-of-customer")
+    dialog.get_by_role("button", name="Add").click()
+    dialog.get_by_role("button", name="Done").click()
+    expect(page.locator("[data-user=kim]")).to_contain_text("Customer")
+    with portal.api() as api:
+        [kim] = api.get("/api/users", params={"search": "kim"}).json()["users"]
+        assert kim["customer_id"] == customer
+        assert set(kim["scopes"].replace(" ", "").split(",")) == {"services:read", "services:write"}
+    go(page, "/deploy?way=git")
+    page.get_by_role("combobox", name="Customer").click()
+    page.get_by_role("option", name="Kite Club").click()
+    keep(page, "deploy-for-customer")
+
+
 def test_the_audit_log_is_filtered_by_its_address_and_verified(page: Page, keep: Keep) -> None:
     go(page, "/admin/audit")
     expect(page.locator("[data-action=user_ban]")).to_have_count(1)
@@ -158,10 +191,10 @@ def test_the_audit_log_is_filtered_by_its_address_and_verified(page: Page, keep:
     keep(page, "admin-audit-details")
     page.get_by_role("dialog").get_by_role("button", name="All on any user").click()
     expect(page).to_have_url(re.compile("target=user"))
-    expect(page.locator("[data-action=create_user]")).to_have_count(1)
+    expect(page.locator("[data-action=create_user]")).to_have_count(2)
     expect(page.locator("[data-action=create_invite]")).to_have_count(0)
     page.reload()
-    expect(page.locator("[data-action=create_user]")).to_have_count(1)
+    expect(page.locator("[data-action=create_user]")).to_have_count(2)
     go(page, "/admin/audit?result=failed")
     expect(page.get_by_text("No record matches")).to_be_visible()
     page.get_by_role("button", name="Show all").click()
