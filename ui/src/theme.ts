@@ -12,7 +12,7 @@ import {
   Tooltip,
 } from "@mantine/core";
 
-/** The one accent: deep water. Shade 7 on white and white on shade 7 pass AA. */
+/** The one accent: deep water. Shade 7 on white, and white on shades 6 (the dark theme) and 7 pass AA. */
 const harbor: MantineColorsTuple = [
   "#e6f6fa",
   "#d2e9f0",
@@ -20,7 +20,7 @@ const harbor: MantineColorsTuple = [
   "#76bbd1",
   "#4fa7c3",
   "#349ab9",
-  "#1f86a6",
+  "#1a7c9b",
   "#0b6e8f",
   "#075c79",
   "#034b63",

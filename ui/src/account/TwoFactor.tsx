@@ -1,6 +1,7 @@
 import { Alert, Button, Group, Modal, Paper, PasswordInput, Stack, Text, TextInput } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
+import { FormDialog } from "../parts/FormDialog";
 import { count } from "../parts/numbers";
 import { Section } from "../parts/Page";
 import { StatusWord } from "../parts/StatusWord";
@@ -62,7 +63,7 @@ export function TwoFactor() {
           </Group>
         )}
       </Paper>
-      <NewCodes opened={doing === "codes"} close={done} />
+      {doing === "codes" && <NewCodes close={done} />}
       <TurnOff
         opened={doing === "off"}
         close={() => setDoing(null)}
@@ -75,57 +76,38 @@ export function TwoFactor() {
   );
 }
 
-function NewCodes({ opened, close }: { opened: boolean; close: () => void }) {
+function NewCodes({ close }: { close: () => void }) {
   const [code, setCode] = useState("");
   const make = useMutation({ mutationFn: () => account.newBackupCodes(code) });
-  const done = () => {
-    close();
-    setCode("");
-    make.reset();
-  };
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    make.mutate();
-  };
+  if (make.data)
+    return (
+      <Modal opened onClose={close} title="Your new backup codes" closeOnClickOutside={false} size="lg">
+        <BackupCodes codes={make.data.backup_codes} done={close} />
+      </Modal>
+    );
   return (
-    <Modal
-      opened={opened}
-      onClose={done}
-      title={make.data ? "Your new backup codes" : "New backup codes"}
-      closeOnClickOutside={!make.data}
-      size="lg"
+    <FormDialog
+      title="New backup codes"
+      verb="Make new codes"
+      act={{ ...make, error: null }}
+      close={close}
+      ready={code.length === 6}
     >
-      {make.data ? (
-        <BackupCodes codes={make.data.backup_codes} done={done} />
-      ) : (
-        <form onSubmit={submit}>
-          <Stack>
-            <Text size="sm">The codes that you have now stop working.</Text>
-            <TextInput
-              label="Code of your phone"
-              inputMode="numeric"
-              autoComplete="one-time-code"
-              data-autofocus
-              maxLength={6}
-              value={code}
-              error={make.error?.message}
-              onChange={(event) => {
-                setCode(event.currentTarget.value.replace(/\D/g, ""));
-                make.reset();
-              }}
-            />
-            <Group justify="flex-end">
-              <Button variant="default" onClick={done}>
-                Cancel
-              </Button>
-              <Button type="submit" loading={make.isPending} disabled={code.length !== 6}>
-                Make new codes
-              </Button>
-            </Group>
-          </Stack>
-        </form>
-      )}
-    </Modal>
+      <Text size="sm">The codes that you have now stop working.</Text>
+      <TextInput
+        label="Code of your phone"
+        inputMode="numeric"
+        autoComplete="one-time-code"
+        data-autofocus
+        maxLength={6}
+        value={code}
+        error={make.error?.message}
+        onChange={(event) => {
+          setCode(event.currentTarget.value.replace(/\D/g, ""));
+          make.reset();
+        }}
+      />
+    </FormDialog>
   );
 }
 

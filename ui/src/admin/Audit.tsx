@@ -1,12 +1,12 @@
-import { Button, CloseButton, Code, Group, Modal, Paper, Select, Stack, Table, Text, TextInput } from "@mantine/core";
-import { useDebouncedCallback } from "@mantine/hooks";
-import { IconListSearch, IconSearch } from "@tabler/icons-react";
+import { Button, CloseButton, Code, Group, Modal, Paper, Select, Stack, Table, Text } from "@mantine/core";
+import { IconListSearch } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
-import { useEffect, useMemo, useState } from "react";
+import { useMemo, useState } from "react";
 import { count } from "../parts/numbers";
 import { Pages } from "../parts/Pages";
 import rows from "../parts/Rows.module.css";
+import { SearchField } from "../parts/SearchField";
 import { StatusWord } from "../parts/StatusWord";
 import { Empty, Failed, Loading } from "../parts/states";
 import { exact } from "../parts/time";
@@ -111,8 +111,14 @@ export default function Audit() {
 function Filters({ search, set }: { search: AuditSearch; set: (change: AuditSearch) => void }) {
   const people = useQuery(peopleQuery({ per_page: 100 }));
   return (
-    <Group gap="sm">
-      <Action value={search.action ?? ""} change={(action) => set({ action: action || undefined })} />
+    <Group gap="sm" className={classes.filters}>
+      <SearchField
+        className={classes.search}
+        label="Act"
+        placeholder="Act, as login or create_user"
+        value={search.action ?? ""}
+        change={(text) => set({ action: text.trim().toLowerCase().replaceAll(" ", "_") || undefined })}
+      />
       <Select
         w={170}
         aria-label="Who"
@@ -157,30 +163,6 @@ function Filters({ search, set }: { search: AuditSearch; set: (change: AuditSear
         </Button>
       )}
     </Group>
-  );
-}
-
-/** The name of an act, as the records have it. */
-function Action({ value, change }: { value: string; change: (text: string) => void }) {
-  const [text, setText] = useState(value);
-  const settle = useDebouncedCallback(change, 300);
-  useEffect(() => setText(value), [value]);
-  const type = (next: string) => {
-    setText(next);
-    settle(next.trim().toLowerCase().replaceAll(" ", "_"));
-  };
-  return (
-    <TextInput
-      className={classes.search}
-      placeholder="Act, as login or create_user"
-      aria-label="Act"
-      spellCheck={false}
-      leftSection={<IconSearch size={16} stroke={1.6} />}
-      rightSection={text && <CloseButton size="sm" aria-label="Clear the act" onClick={() => type("")} />}
-      value={text}
-      onChange={(event) => type(event.currentTarget.value)}
-      onKeyDown={(event) => event.key === "Escape" && type("")}
-    />
   );
 }
 

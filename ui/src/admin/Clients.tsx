@@ -1,17 +1,16 @@
-import { ActionIcon, Badge, Button, Group, Menu, Paper, SegmentedControl, Table, Text } from "@mantine/core";
+import { ActionIcon, Badge, Button, Group, Menu, Table, Text } from "@mantine/core";
 import { IconChevronDown, IconDots, IconId } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useAct } from "../parts/act";
 import { Confirm } from "../parts/Confirm";
-import rows from "../parts/Rows.module.css";
 import { StatusWord } from "../parts/StatusWord";
-import { Empty, Failed, Loading } from "../parts/states";
 import { useNow, When } from "../parts/When";
 import { useCan } from "../session/session";
 import classes from "./Admin.module.css";
 import { CapabilitiesDialog, EnrolDialog, IssueDialog } from "./ClientDialogs";
 import { admin, clientsQuery } from "./calls";
+import { EndingList } from "./EndingList";
 import type { ClientCertificate } from "./types";
 
 type Asked = { what: "issue" | "enrol" } | { what: "capabilities" | "revoke"; of: ClientCertificate };
@@ -21,12 +20,10 @@ export default function Clients() {
   const clients = useQuery(clientsQuery);
   const can = useCan()("certificates.write");
   const now = useNow();
-  const [shown, setShown] = useState("valid");
   const [asked, setAsked] = useState<Asked | null>(null);
   const close = () => setAsked(null);
-  const all = clients.data?.agents ?? [];
+  const port = clients.data?.port;
   const isValid = (one: ClientCertificate) => !one.revoked && Date.parse(one.expiresAt) > now;
-  const list = shown === "all" ? all : all.filter(isValid);
   const add = can && (
     <Menu position="bottom-end" width={280}>
       <Menu.Target>
@@ -40,64 +37,24 @@ export default function Clients() {
   );
   return (
     <>
-      {all.length > 0 && (
-        <Group justify="space-between">
-          <SegmentedControl
-            aria-label="Which"
-            size="xs"
-            data={[
-              { value: "valid", label: "Valid" },
-              { value: "all", label: `All (${all.length})` },
-            ]}
-            value={shown}
-            onChange={setShown}
-          />
-          {add}
-        </Group>
-      )}
-      {clients.isPending && <Loading rows={4} />}
-      {clients.error && !clients.data && (
-        <Failed error={clients.error} what="the client certificates" retry={clients.refetch} />
-      )}
-      {clients.data && all.length === 0 && (
-        <Empty icon={<IconId size={32} stroke={1.4} />} title="No machine has a certificate" action={add}>
-          {clients.data.port
-            ? `A certificate lets a machine in at port ${clients.data.port} without a password, for what you allow it.`
-            : "A certificate lets a machine in without a password, for what you allow it."}
-        </Empty>
-      )}
-      {all.length > 0 && list.length === 0 && (
-        <Empty icon={<IconId size={32} stroke={1.4} />} title="No certificate is valid">
-          The earlier ones are revoked or expired.
-        </Empty>
-      )}
-      {list.length > 0 && (
-        <Paper>
-          <Table className={rows.rows}>
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>Label</Table.Th>
-                <Table.Th>May</Table.Th>
-                <Table.Th>State</Table.Th>
-                <Table.Th>Last used</Table.Th>
-                <Table.Th>Expires</Table.Th>
-                <Table.Th aria-label="Actions" />
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {list.map((one) => (
-                <Row
-                  key={one.id}
-                  client={one}
-                  valid={isValid(one)}
-                  can={can}
-                  ask={(what) => setAsked({ what, of: one })}
-                />
-              ))}
-            </Table.Tbody>
-          </Table>
-        </Paper>
-      )}
+      <EndingList
+        query={clients}
+        what="the client certificates"
+        all={clients.data?.agents ?? []}
+        lives={isValid}
+        word="Valid"
+        add={add}
+        icon={<IconId size={32} stroke={1.4} />}
+        none={{
+          title: "No machine has a certificate",
+          text: `A certificate lets a machine in${port ? ` at port ${port}` : ""} without a password, for what you allow it.`,
+        }}
+        noneLives={{ title: "No certificate is valid", text: "The earlier ones are revoked or expired." }}
+        columns={["Label", "May", "State", "Last used", "Expires"]}
+        row={(one) => (
+          <Row key={one.id} client={one} valid={isValid(one)} can={can} ask={(what) => setAsked({ what, of: one })} />
+        )}
+      />
       {asked?.what === "issue" && <IssueDialog close={close} />}
       {asked?.what === "enrol" && <EnrolDialog close={close} />}
       {asked?.what === "capabilities" && <CapabilitiesDialog client={asked.of} close={close} />}

@@ -1,4 +1,4 @@
-import { ActionIcon, Button, Group, Modal, Paper, SegmentedControl, Stack, Table, Text, Tooltip } from "@mantine/core";
+import { ActionIcon, Button, Group, Modal, Stack, Table, Text, Tooltip } from "@mantine/core";
 import { IconPlus, IconTicket, IconTrash, IconUsers } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
@@ -6,12 +6,12 @@ import { useAct } from "../parts/act";
 import { Confirm } from "../parts/Confirm";
 import { Copy } from "../parts/Copy";
 import { count } from "../parts/numbers";
-import rows from "../parts/Rows.module.css";
 import { StatusWord } from "../parts/StatusWord";
-import { Empty, Failed, Loading } from "../parts/states";
+import { Failed, Loading } from "../parts/states";
 import { useNow, When } from "../parts/When";
 import classes from "./Admin.module.css";
 import { admin, cameByQuery, invitesQuery } from "./calls";
+import { EndingList } from "./EndingList";
 import { InviteDialog } from "./InviteDialog";
 import type { Invite } from "./types";
 import { inviteState } from "./words";
@@ -23,12 +23,9 @@ const TONES: Record<string, string> = { active: "good", used: "idle", expired: "
 export default function Invites() {
   const invites = useQuery(invitesQuery);
   const now = useNow();
-  const [shown, setShown] = useState("active");
   const [making, setMaking] = useState(false);
   const [ending, setEnding] = useState<Invite | null>(null);
   const [asked, setAsked] = useState<Invite | null>(null);
-  const all = invites.data?.codes ?? [];
-  const list = shown === "all" ? all : all.filter((one) => inviteState(one, now) === "active");
   const make = (
     <Button leftSection={<IconPlus size={16} />} onClick={() => setMaking(true)}>
       Invite people
@@ -36,61 +33,24 @@ export default function Invites() {
   );
   return (
     <>
-      {all.length > 0 && (
-        <Group justify="space-between">
-          <SegmentedControl
-            aria-label="Which"
-            size="xs"
-            data={[
-              { value: "active", label: "Active" },
-              { value: "all", label: `All (${all.length})` },
-            ]}
-            value={shown}
-            onChange={setShown}
-          />
-          {make}
-        </Group>
-      )}
-      {invites.isPending && <Loading rows={4} />}
-      {invites.error && !invites.data && <Failed error={invites.error} what="the invites" retry={invites.refetch} />}
-      {invites.data && all.length === 0 && (
-        <Empty icon={<IconTicket size={32} stroke={1.4} />} title="Nobody is invited" action={make}>
-          An invite is a code. Whoever has it makes an account of their own, with the role that you choose.
-        </Empty>
-      )}
-      {all.length > 0 && list.length === 0 && (
-        <Empty icon={<IconTicket size={32} stroke={1.4} />} title="No invite is active">
-          The earlier ones are used, expired or revoked.
-        </Empty>
-      )}
-      {list.length > 0 && (
-        <Paper>
-          <Table className={rows.rows}>
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>Code</Table.Th>
-                <Table.Th>Kind</Table.Th>
-                <Table.Th>Role</Table.Th>
-                <Table.Th>State</Table.Th>
-                <Table.Th>Ends</Table.Th>
-                <Table.Th>Came</Table.Th>
-                <Table.Th aria-label="Actions" />
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {list.map((invite) => (
-                <Row
-                  key={invite.id}
-                  invite={invite}
-                  now={now}
-                  end={() => setEnding(invite)}
-                  ask={() => setAsked(invite)}
-                />
-              ))}
-            </Table.Tbody>
-          </Table>
-        </Paper>
-      )}
+      <EndingList
+        query={invites}
+        what="the invites"
+        all={invites.data?.codes ?? []}
+        lives={(one) => inviteState(one, now) === "active"}
+        word="Active"
+        add={make}
+        icon={<IconTicket size={32} stroke={1.4} />}
+        none={{
+          title: "Nobody is invited",
+          text: "An invite is a code. Whoever has it makes an account of their own, with the role that you choose.",
+        }}
+        noneLives={{ title: "No invite is active", text: "The earlier ones are used, expired or revoked." }}
+        columns={["Code", "Kind", "Role", "State", "Ends", "Came"]}
+        row={(invite) => (
+          <Row key={invite.id} invite={invite} now={now} end={() => setEnding(invite)} ask={() => setAsked(invite)} />
+        )}
+      />
       {making && <InviteDialog close={() => setMaking(false)} />}
       {ending && <Revoke invite={ending} close={() => setEnding(null)} />}
       {asked && <CameBy invite={asked} close={() => setAsked(null)} />}

@@ -36,7 +36,7 @@ export default function Users() {
       <Group gap="sm">
         <SearchField
           label="Search accounts"
-          placeholder="Search by name or address"
+          placeholder="Name or address"
           className={classes.search}
           value={search ?? ""}
           change={(text) => set({ search: text || undefined })}

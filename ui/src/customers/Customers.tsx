@@ -44,7 +44,7 @@ export default function Customers() {
         <Group gap="sm">
           <SearchField
             label="Search customers"
-            placeholder="Search by name or address"
+            placeholder="Name or address"
             className={classes.search}
             value={search ?? ""}
             change={(text) => set({ search: text || undefined })}
