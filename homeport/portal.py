@@ -15,9 +15,10 @@ from typing import Any
 import structlog
 from fastapi import FastAPI
 
-from homeport.identity import Identity, customers_http
+from homeport.identity import Identity
 from homeport.identity import http as identity_http
 from homeport.identity import retention as identity_retention
+from homeport.identity.customers import http as customers_http
 from homeport.identity.totals import totals as identity_totals
 from homeport.kit.bus import Bus
 from homeport.kit.clock import Clock, SystemClock

@@ -26,6 +26,7 @@ from homeport.identity.certificates import Certificates
 from homeport.identity.client_address import Proxies
 from homeport.identity.credentials import Passwords
 from homeport.identity.customers import Customers, Holding, Holdings, customer_name
+from homeport.identity.customers.plans import CustomerPlan, Plans, plan_of
 from homeport.identity.events import CredentialEnded
 from homeport.identity.models import User
 from homeport.identity.onboarding import OnboardingGate
@@ -34,7 +35,6 @@ from homeport.identity.openid import OpenId
 from homeport.identity.origin import is_foreign, is_own_origin, needs_origin
 from homeport.identity.own_machine import OwnMachine
 from homeport.identity.passkeys import Passkeys
-from homeport.identity.plans import CustomerPlan, Plans, plan_of
 from homeport.identity.presented import presented
 from homeport.identity.problems import (
     AccountBanned,

@@ -8,28 +8,24 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from homeport import __version__
-from homeport.identity import (
-    Identity,
-    accounts_http,
-    api_keys_http,
-    audit_http,
-    auth_http,
-    passkeys_http,
-    registration_http,
-    schemas,
-    second_factors_http,
-    ssh_keys_http,
-    tokens_http,
-    users_http,
-)
+from homeport.identity import Identity, schemas, tokens_http
+from homeport.identity import sign_in_http as auth_http
 from homeport.identity.access import EVERYTHING, Actor, Verb
+from homeport.identity.accounts import http as accounts_http
 from homeport.identity.api_keys import NewKey, shown_prefix
+from homeport.identity.api_keys import http as api_keys_http
+from homeport.identity.audit import http as audit_http
 from homeport.identity.certificates import http as certificates_http
 from homeport.identity.guard import CurrentActor, require
 from homeport.identity.models import ApiKey
 from homeport.identity.openid import check_http as openid_check_http
 from homeport.identity.openid import http as openid_http
+from homeport.identity.passkeys import http as passkeys_http
+from homeport.identity.registration import http as registration_http
 from homeport.identity.scopes import role_of_scopes, scopes_of_role
+from homeport.identity.second_factors import http as second_factors_http
+from homeport.identity.ssh_keys import http as ssh_keys_http
+from homeport.identity.users import http as users_http
 from homeport.kit.problems import ValidationFailed
 from homeport.settings import Settings
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from sqlalchemy.exc import IntegrityError
 
-from homeport.identity import accounts_store as sql
 from homeport.identity import store
 from homeport.identity.access import Role
+from homeport.identity.accounts import store as sql
 from homeport.identity.actors import person
 from homeport.identity.api_keys import ApiKeys
 from homeport.identity.credentials import Passwords, new_password

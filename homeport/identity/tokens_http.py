@@ -7,8 +7,8 @@ from datetime import timedelta
 from fastapi import APIRouter, Request, Response
 
 from homeport.identity import Identity
-from homeport.identity import account_schemas as schemas
 from homeport.identity.access import EVERYTHING, Actor, Verb
+from homeport.identity.accounts import schemas
 from homeport.identity.guard import CurrentActor, CurrentCall, require
 from homeport.identity.models import Session
 from homeport.identity.scopes import read

@@ -12,10 +12,11 @@ import httpx
 from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from homeport.identity import Identity, Role, customers_http, store
+from homeport.identity import Identity, Role, store
 from homeport.identity import http as identity_http
 from homeport.identity.certificates import PEER, Peer
 from homeport.identity.credentials import Passwords
+from homeport.identity.customers import http as customers_http
 from homeport.identity.models import User
 from homeport.kit.bus import Bus
 from homeport.kit.guard import OutboundGuard

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from fastapi import APIRouter
 
 from homeport.identity import Actor, Identity, Verb, allowed
-from homeport.identity.account_schemas import PublicStats
+from homeport.identity.accounts.schemas import PublicStats
 from homeport.identity.guard import CurrentActor, require
 
 CountServices = Callable[[Actor], Awaitable[int]]

@@ -131,5 +131,5 @@ async def test_keys_with_the_same_beginning_are_told_apart(door: Door, database:
 )
 async def test_an_unknown_key_is_a_401_and_no_fault(door: Door, key: str) -> None:  # portal E2.10
     async with door.client() as client:
-        answer = await client.get("/api/auth/me", headers={"authorization": f"Bearer {key}".encode()})
+        answer = await client.get("/api/auth/me", headers=[(b"authorization", f"Bearer {key}".encode())])
     assert answer.status_code == 401

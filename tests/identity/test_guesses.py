@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from homeport.identity.guesses import (
+from homeport.identity.problems import TooManyCodes
+from homeport.identity.second_factors.guesses import (
     MOST,
     MOST_ANYWHERE,
     PAUSE,
@@ -13,7 +14,6 @@ from homeport.identity.guesses import (
     WITHIN_ANYWHERE,
     Guesses,
 )
-from homeport.identity.problems import TooManyCodes
 from homeport.testing.clock import ManualClock
 
 

@@ -10,8 +10,8 @@ import pyotp
 import pytest
 
 from homeport.identity import COOKIE, Role
-from homeport.identity.audit_store import after
-from homeport.identity.challenges import OPEN, SECONDS, Challenges
+from homeport.identity.audit.store import after
+from homeport.identity.passkeys.challenges import OPEN, SECONDS, Challenges
 from homeport.testing.authenticator import Authenticator
 from homeport.testing.clock import ManualClock
 from homeport.testing.door import BASE_URL, Door

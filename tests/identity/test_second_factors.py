@@ -14,9 +14,9 @@ from cryptography import x509
 from starlette.requests import HTTPConnection
 
 from homeport.identity import COOKIE, Role
-from homeport.identity.audit_store import after
+from homeport.identity.audit.store import after
 from homeport.identity.problems import InvalidTotpCode, SecondFactorRequired, TooManyCodes
-from homeport.identity.totp import matching_step, tidy
+from homeport.identity.second_factors.totp import matching_step, tidy
 from homeport.kit.clock import rfc3339
 from homeport.storage import Database
 from homeport.testing.door import BASE_URL, Door, open_door

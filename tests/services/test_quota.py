@@ -10,7 +10,7 @@ import pytest
 
 from homeport.identity import Actor, Role
 from homeport.identity.customers import Customers
-from homeport.identity.plans import Plans
+from homeport.identity.customers.plans import Plans
 from homeport.identity.problems import CustomerSuspended, FeatureNotInPlan
 from homeport.identity.schemas import NewCustomer, NewPlan, PatchCustomer, PatchPlan
 from homeport.kit.bus import Bus

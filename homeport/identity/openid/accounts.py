@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from homeport.identity import invites_store, scopes
+from homeport.identity import scopes
 from homeport.identity import store as identity_store
 from homeport.identity.access import SCOPE_SETS, Role
 from homeport.identity.audit import PORTAL, Act, AuditLog
@@ -22,6 +22,7 @@ from homeport.identity.openid import store
 from homeport.identity.openid.problems import AccountsClosed, RoleMissing
 from homeport.identity.openid.tokens import Verified
 from homeport.identity.problems import AccountBanned
+from homeport.identity.registration import store as invites_store
 from homeport.kit.clock import Clock
 from homeport.kit.ids import new_id
 from homeport.settings import Settings

@@ -201,7 +201,8 @@ export interface paths {
         put?: never;
         /**
          * Change Password
-         * @description Your other sessions end and your API keys are revoked, unless `keep_api_keys`; what you use now stays.
+         * @description Your other sessions end, your client certificates are revoked, and so are your API keys unless
+         *     `keep_api_keys`; what you use now stays.
          */
         post: operations["change_password"];
         delete?: never;
@@ -391,6 +392,26 @@ export interface paths {
          * @description Another role; their sessions end. Without `scopes` they have what the role brings.
          */
         put: operations["set_user_role"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{user_id}/admin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set User Admin
+         * @description The older way to give the role admin, or user.
+         */
+        put: operations["set_user_admin"];
         post?: never;
         delete?: never;
         options?: never;
@@ -1357,7 +1378,7 @@ export interface paths {
         };
         /**
          * List Agents
-         * @description Every agent that ever had a certificate, the newest first.
+         * @description Every certificate that a machine or a person ever had, the newest first.
          */
         get: operations["list_agents"];
         put?: never;
@@ -1367,6 +1388,27 @@ export interface paths {
          */
         post: operations["issue_agent_certificate"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/certs/agent/{label}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke Agent Certificate
+         * @description Refused at once, with all that it delegated; what is open by them ends. A person's certificate is named by
+         *     its id, a machine's by its label or id.
+         */
+        delete: operations["revoke_agent_certificate"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1387,26 +1429,6 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/certs/agent/{label}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /**
-         * Revoke Agent Certificate
-         * @description Refused at once, with all that it delegated; what is open by them ends.
-         */
-        delete: operations["revoke_agent_certificate"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1565,11 +1587,31 @@ export interface paths {
         };
         /**
          * Get Auth Mode
-         * @description How people's keys are kept: always as they like it.
+         * @description Whether the key of your newest good certificate was made here or by your own hardware.
          */
         get: operations["get_auth_mode"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/certs/admin/upgrade-to-hardware-bound": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Bind Certificate To Hardware
+         * @description A certificate for a key of your own hardware, in place of the one in use, which is refused from now on.
+         */
+        post: operations["bind_certificate_to_hardware"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1585,7 +1627,7 @@ export interface paths {
         };
         /**
          * Begin Oidc Sign In
-         * @description Send the browser to the OpenID provider.
+         * @description Send the browser to the OpenID provider; back to the sign-in page when that does not answer.
          */
         get: operations["begin_oidc_sign_in"];
         put?: never;
@@ -1648,6 +1690,26 @@ export interface paths {
          * @description How people sign in here, for clients that have not yet.
          */
         get: operations["get_config"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings/openid": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Check Openid
+         * @description Ask the OpenID provider what it says of itself and for its keys; and what to enter there.
+         */
+        get: operations["check_openid"];
         put?: never;
         post?: never;
         delete?: never;
@@ -3040,7 +3102,7 @@ export interface components {
             names: string[];
             /**
              * Email
-             * @description Or setting acme_email.
+             * @description For the authority to write to; setting acme_email otherwise, or none.
              */
             email?: string | null;
             /**
@@ -3058,7 +3120,7 @@ export interface components {
             agree_tos: boolean;
             /**
              * Dns
-             * @description Who sets TXT records, for dns-01.
+             * @description Who sets TXT records, for dns-01; a person otherwise.
              */
             dns?: (components["schemas"]["Rfc2136"] | components["schemas"]["Webhook"] | components["schemas"]["Manual"]) | null;
         };
@@ -3144,7 +3206,7 @@ export interface components {
             lastUsedAt: string | null;
             /**
              * Username
-             * @description Whom it stands for; nobody for an agent.
+             * @description Whom it stands for, within its capabilities; nobody for an agent.
              */
             username?: string | null;
         };
@@ -3284,10 +3346,15 @@ export interface components {
             /** Message */
             message: string;
         };
-        /** AuthMode */
+        /**
+         * AuthMode
+         * @description `p12`, or `hardware-bound` when the newest certificate is for a key that was not made here.
+         */
         AuthMode: {
             /** Mode */
             mode: string;
+            /** Adminauthmode */
+            adminAuthMode: string;
         };
         /**
          * AuthenticatorAnswer
@@ -4176,6 +4243,11 @@ export interface components {
             /** Active */
             active: boolean;
         };
+        /** IsAdmin */
+        IsAdmin: {
+            /** Is Admin */
+            is_admin: boolean;
+        };
         /** JobOut */
         JobOut: {
             /** Id */
@@ -4492,7 +4564,8 @@ export interface components {
         };
         /**
          * NewOwnCertificate
-         * @description `legacy` packs a P12 as old versions of macOS read it. `days` is 730 at most.
+         * @description `legacy` packs a P12 as old versions of macOS read it. `days` is 730 at most. With `csr`, the certificate is for
+         *     the key of that request.
          */
         NewOwnCertificate: {
             /**
@@ -4500,6 +4573,8 @@ export interface components {
              * @default browser
              */
             label: string;
+            /** Csr */
+            csr?: string | null;
             /**
              * Format
              * @default p12
@@ -4673,6 +4748,28 @@ export interface components {
         Nickname: {
             /** Nickname */
             nickname: string | null;
+        };
+        /**
+         * OidcCheck
+         * @description What to enter at the provider, and whether it can be used: `problem` is half a sentence, null when it can.
+         */
+        OidcCheck: {
+            /** Enabled */
+            enabled: boolean;
+            /** Issuer */
+            issuer: string;
+            /** Client Id */
+            client_id: string;
+            /** Redirect Uri */
+            redirect_uri: string;
+            /** Post Logout Redirect Uri */
+            post_logout_redirect_uri: string;
+            /** Backchannel Logout Uri */
+            backchannel_logout_uri: string;
+            /** Keys */
+            keys: number;
+            /** Problem */
+            problem: string | null;
         };
         /**
          * OidcConfig
@@ -4864,6 +4961,8 @@ export interface components {
             sessions_ended: number;
             /** Api Keys Revoked */
             api_keys_revoked: number;
+            /** Certificates Revoked */
+            certificates_revoked: number;
         };
         /** PatchCustomer */
         PatchCustomer: {
@@ -7401,6 +7500,41 @@ export interface operations {
             };
         };
     };
+    set_user_admin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IsAdmin"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserRow"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     delete_user: {
         parameters: {
             query?: never;
@@ -9143,37 +9277,6 @@ export interface operations {
             };
         };
     };
-    download_agent_certificate: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                label: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": unknown;
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
     revoke_agent_certificate: {
         parameters: {
             query?: never;
@@ -9192,6 +9295,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Revoked"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    download_agent_certificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                label: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
                 };
             };
             /** @description What went wrong */
@@ -9492,6 +9626,39 @@ export interface operations {
             };
         };
     };
+    bind_certificate_to_hardware: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Csr"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rotated"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     begin_oidc_sign_in: {
         parameters: {
             query?: {
@@ -9601,6 +9768,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Config"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    check_openid: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OidcCheck"];
                 };
             };
             /** @description What went wrong */

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from homeport.identity import Identity, auth_http
-from homeport.identity import factors_schemas as schemas
+from homeport.identity import Identity
+from homeport.identity import sign_in_http as auth_http
 from homeport.identity.access import Actor, Verb, opens
 from homeport.identity.guard import CurrentActor, CurrentCall, require
 from homeport.identity.models import Passkey
 from homeport.identity.problems import Forbidden
 from homeport.identity.schemas import Token
+from homeport.identity.second_factors import schemas
 
 
 def routes(identity: Identity) -> list[APIRouter]:

@@ -8,13 +8,14 @@ from typing import Any, Protocol
 
 from sqlalchemy.exc import IntegrityError
 
-from homeport.identity import accounts_store as sql
-from homeport.identity import factors_store, store
+from homeport.identity import store as identity_store
 from homeport.identity.access import Actor
+from homeport.identity.accounts import store as sql
 from homeport.identity.cache import LastUses
 from homeport.identity.credentials import Passwords
 from homeport.identity.models import Session, User
 from homeport.identity.problems import InvalidCredentials, PasswordMissing, SessionNotFound
+from homeport.identity.second_factors import store as factors_store
 from homeport.identity.sockets import OpenSockets
 from homeport.kit.clock import Clock
 from homeport.kit.problems import Conflict
@@ -84,15 +85,15 @@ class Accounts:
         hashed = await self._passwords.hash(new)
         now = self._clock.now()
         async with self._database.write() as db:
-            await store.hold_person(db, actor, now)
-            if not await store.rehash_password(db, checked, hashed):  # an administrator's new one came between
+            await identity_store.hold_person(db, actor, now)
+            if not await identity_store.rehash_password(db, checked, hashed):  # an administrator's new one came between
                 raise InvalidCredentials("Your password was changed meanwhile.")
             await sql.set_columns(db, user.id, now, password_changed_at=now)
-            sessions = await store.delete_sessions_of(db, user.id, actor.credential_id)
-            certificates = await store.revoke_certificates_of(db, user.id, now, actor.credential_id)
+            sessions = await identity_store.delete_sessions_of(db, user.id, actor.credential_id)
+            certificates = await identity_store.revoke_certificates_of(db, user.id, now, actor.credential_id)
             keys: Sequence[str] = ()
             if not keep_api_keys:
-                keys = await store.revoke_keys_of(db, user.id, now, actor.credential_id)
+                keys = await identity_store.revoke_keys_of(db, user.id, now, actor.credential_id)
         for credential_id in (*sessions, *keys, *certificates):
             self._ended(credential_id, user.id)
         return Ended(len(sessions), len(keys), len(certificates))
@@ -138,13 +139,13 @@ class Accounts:
         async with self._database.write() as db:
             if not await sql.has_session(db, user_id, session_id, self._clock.now()):
                 raise SessionNotFound(f"You have no session {session_id[:80]!r}.")
-            await store.delete_session(db, session_id)
+            await identity_store.delete_session(db, session_id)
         self._ended(session_id, user_id)
 
     async def end_sessions(self, user_id: str, keep: str | None = None) -> int:
         """All of a person's but `keep`; how many."""
         async with self._database.write() as db:
-            sessions = await store.delete_sessions_of(db, user_id, keep)
+            sessions = await identity_store.delete_sessions_of(db, user_id, keep)
         for session_id in sessions:
             self._ended(session_id, user_id)
         return len(sessions)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from homeport.identity import Identity
-from homeport.identity import account_schemas as schemas
 from homeport.identity.access import Actor, Verb, allowed, verbs_of
+from homeport.identity.accounts import schemas
 from homeport.identity.guard import CurrentActor, CurrentCall, require
 from homeport.identity.models import Session, User
 from homeport.identity.users import assignable

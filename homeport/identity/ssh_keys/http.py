@@ -8,10 +8,10 @@ from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import PlainTextResponse
 
 from homeport.identity import Identity
-from homeport.identity import factors_schemas as schemas
 from homeport.identity.access import Verb
 from homeport.identity.guard import CurrentActor, CurrentCall, require
 from homeport.identity.models import SshKey
+from homeport.identity.second_factors import schemas
 
 KeyId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 UserRef = Annotated[str | None, Query(max_length=40, description="Whose: for administrators.")]

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from homeport.identity import invites_store as sql
-from homeport.identity import scopes, store
+from homeport.identity import scopes
+from homeport.identity import store as identity_store
 from homeport.identity.access import Actor, Role
 from homeport.identity.client_address import network_of
 from homeport.identity.credentials import Passwords
@@ -24,6 +24,7 @@ from homeport.identity.problems import (
     RoleTooHigh,
     UsernameTaken,
 )
+from homeport.identity.registration import store as sql
 from homeport.identity.users import check_gift
 from homeport.kit.clock import Clock
 from homeport.kit.ids import new_id
@@ -74,7 +75,8 @@ class Registrations:
         )
         try:
             async with self._database.write() as db:
-                user.number = await store.next_number(db, "users")  # locks a row: registrations queue from here on
+                # This locks a row: registrations queue from here on.
+                user.number = await identity_store.next_number(db, "users")
                 await self._refuse_too_many(db, network)
                 invite = await sql.take(db, code, now)
                 if invite is None:
@@ -129,8 +131,8 @@ class Registrations:
             revoked_at=None,
         )
         async with self._database.write() as db:
-            await store.hold_person(db, actor, now)
-            if customer_id and await store.find_customer_with_plan(db, customer_id) is None:
+            await identity_store.hold_person(db, actor, now)
+            if customer_id and await identity_store.find_customer_with_plan(db, customer_id) is None:
                 raise ValidationFailed({"customer_id": f"there is no customer {customer_id[:80]!r}"})
             db.add(invite)
         return invite

@@ -5,9 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from homeport.identity import Identity
-from homeport.identity import account_schemas as schemas
 from homeport.identity.access import ROLE_SCOPES, Role, Verb
-from homeport.identity.accounts_http import session_row
+from homeport.identity.accounts import schemas
+from homeport.identity.accounts.http import session_row
 from homeport.identity.guard import CurrentActor, CurrentCall, require
 from homeport.identity.models import User
 from homeport.identity.scopes import read

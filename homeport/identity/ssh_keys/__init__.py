@@ -8,10 +8,10 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from homeport.identity import factors_store as sql
 from homeport.identity.access import Actor, Verb, allowed
 from homeport.identity.models import SshKey
 from homeport.identity.problems import Forbidden, SshKeyNotFound, UserNotFound
+from homeport.identity.second_factors import store as sql
 from homeport.kit.clock import Clock
 from homeport.kit.problems import Conflict
 from homeport.storage import Database

@@ -8,12 +8,13 @@ import structlog
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from homeport.identity import accounts_store as sql
-from homeport.identity import invites_store, scopes, store
+from homeport.identity import scopes, store
 from homeport.identity.access import ROLE_SCOPES, Actor, Role, covers
+from homeport.identity.accounts import store as sql
 from homeport.identity.credentials import Passwords, new_password
 from homeport.identity.models import User
 from homeport.identity.problems import LastSuperadmin, RoleTooHigh, UsernameTaken, UserNotFound
+from homeport.identity.registration import store as invites_store
 from homeport.kit.clock import Clock
 from homeport.kit.ids import new_id
 from homeport.kit.problems import Conflict, ValidationFailed

@@ -9,11 +9,13 @@ from typing import Any, Protocol
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from homeport.identity import accounts_store, invites_store, store
+from homeport.identity import store
 from homeport.identity.access import Actor
+from homeport.identity.accounts import store as accounts_store
+from homeport.identity.customers.plans import find_plan, limits_of
 from homeport.identity.models import Customer, Plan, User
-from homeport.identity.plans import find_plan, limits_of
 from homeport.identity.problems import CustomerInUse, CustomerNotFound, PlanNotFound, UserNotFound
+from homeport.identity.registration import store as invites_store
 from homeport.identity.schemas import NewCustomer, PatchCustomer
 from homeport.identity.users import check_management
 from homeport.kit.bus import Bus

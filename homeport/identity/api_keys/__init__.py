@@ -13,8 +13,8 @@ from homeport.identity import scopes, store
 from homeport.identity.access import EVERYTHING, Actor, covers
 from homeport.identity.actors import person
 from homeport.identity.cache import CredentialCache, LastUses
+from homeport.identity.customers.plans import plan_of
 from homeport.identity.models import ApiKey, User
-from homeport.identity.plans import plan_of
 from homeport.identity.problems import ApiKeyNotFound, FeatureNotInPlan
 from homeport.kit.clock import Clock
 from homeport.kit.ids import new_id

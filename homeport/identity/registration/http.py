@@ -8,8 +8,8 @@ from fastapi import APIRouter
 from fastapi import Path as PathParameter
 
 from homeport.identity import Identity
-from homeport.identity import account_schemas as schemas
 from homeport.identity.access import Verb
+from homeport.identity.accounts import schemas
 from homeport.identity.actors import person
 from homeport.identity.guard import CurrentActor, CurrentCall, require
 from homeport.identity.models import Invite

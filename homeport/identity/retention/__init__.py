@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement
 
-from homeport.identity import retention_store as store
 from homeport.identity.audit import AuditLog
 from homeport.identity.models import ApiKey, EnrolmentToken, Invite, Registration, Session
+from homeport.identity.retention import store
 from homeport.kit.clock import Clock, rfc3339_ms
 from homeport.kit.retention import Keeper, Rule
 from homeport.storage import Database

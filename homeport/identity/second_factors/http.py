@@ -8,10 +8,10 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from homeport.identity import COOKIE, Identity
-from homeport.identity import factors_schemas as schemas
 from homeport.identity.access import Actor, Verb
 from homeport.identity.guard import Call, CurrentActor, CurrentCall, require
-from homeport.identity.totp import ISSUER
+from homeport.identity.second_factors import schemas
+from homeport.identity.second_factors.totp import ISSUER
 
 CERTIFICATE_SESSION = timedelta(hours=12)
 _KEEP = "Keep these codes: each lets you in once without the app, and they are not shown again."

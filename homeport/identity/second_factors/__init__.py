@@ -11,10 +11,8 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import HTTPConnection
 
-from homeport.identity import factors_store as sql
-from homeport.identity import store, totp
+from homeport.identity import store as identity_store
 from homeport.identity.access import Actor
-from homeport.identity.guesses import Guesses
 from homeport.identity.models import User
 from homeport.identity.problems import (
     InvalidTotpCode,
@@ -23,6 +21,9 @@ from homeport.identity.problems import (
     SecondFactorRequired,
     UserNotFound,
 )
+from homeport.identity.second_factors import store as sql
+from homeport.identity.second_factors import totp
+from homeport.identity.second_factors.guesses import Guesses
 from homeport.identity.sessions import Sessions
 from homeport.kit.clock import Clock
 from homeport.kit.sealing import Sealer
@@ -121,7 +122,7 @@ class SecondFactors:
             if not await sql.enable_totp(db, user.id, user.totp_secret, step, now):
                 raise SecondFactorOn
             await sql.replace_backup_codes(db, user.id, map(totp.digest, codes))
-            ended = await store.delete_sessions_of(db, user.id, keep)
+            ended = await identity_store.delete_sessions_of(db, user.id, keep)
         self._known.pop(user.id, None)
         for session_id in ended:
             self._ended(session_id, user.id)
@@ -141,7 +142,9 @@ class SecondFactors:
         Nothing is left of it whether it was on, set up only, or neither. Passkeys and sessions stay.
         """
         async with self._database.write() as db:
-            user = await sql.find_user_by_ref(db, ref) or await store.find_user_by_login(db, ref.strip().lower())
+            user = await sql.find_user_by_ref(db, ref) or await identity_store.find_user_by_login(
+                db, ref.strip().lower()
+            )
             if user is None:
                 raise UserNotFound(f"There is no user {ref[:80]!r}.")
             await sql.disable_totp(db, user.id, self._clock.now())
@@ -261,7 +264,7 @@ async def _methods(db: AsyncSession, user_id: str) -> tuple[str, ...]:
 
 
 async def _user(db: AsyncSession, user_id: str) -> User:
-    user = await store.find_user(db, user_id)
+    user = await identity_store.find_user(db, user_id)
     if user is None:
         raise UserNotFound("This account is gone.")
     return user

@@ -14,8 +14,8 @@ from typing import Any, Literal
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from homeport.identity import audit_store as store
 from homeport.identity.access import ANONYMOUS, Actor
+from homeport.identity.audit import store
 from homeport.identity.models import AuditEnd, AuditRecord
 from homeport.kit.clock import Clock, rfc3339_ms
 from homeport.kit.problems import Problem

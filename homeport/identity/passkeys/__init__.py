@@ -9,19 +9,19 @@ from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
-from homeport.identity import factors_store as sql
 from homeport.identity import store
 from homeport.identity.access import Actor
-from homeport.identity.challenges import Challenges
 from homeport.identity.models import Passkey, User
-from homeport.identity.problems import InvalidPasskey, PasskeyNotFound
-from homeport.identity.webauthn_checks import (
+from homeport.identity.passkeys.challenges import Challenges
+from homeport.identity.passkeys.checks import (
     Party,
     check_registration,
     check_sign_in,
     registration_options,
     sign_in_options,
 )
+from homeport.identity.problems import InvalidPasskey, PasskeyNotFound
+from homeport.identity.second_factors import store as sql
 from homeport.kit.clock import Clock
 from homeport.kit.ids import new_id
 from homeport.kit.problems import Conflict, ValidationFailed
