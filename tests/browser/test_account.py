@@ -175,6 +175,7 @@ def test_the_second_factor_is_turned_on_with_the_code_of_an_app(
     codes = factor.get_by_test_id("backup-codes")
     expect(codes.locator("code")).to_have_count(10)
     known["codes"] = codes.locator("code").all_inner_texts()
+    expect(factor.get_by_text("On", exact=True)).to_be_visible()
     keep(ann, "two-factor-codes")
     with ann.expect_download() as file:
         factor.get_by_role("button", name="Download").click()

@@ -1,11 +1,11 @@
 import { Anchor, Button, Code, Group, Stack, Text, TextInput } from "@mantine/core";
-import { useMutation, useQuery } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { Copy } from "../parts/Copy";
 import { Failed, Loading } from "../parts/states";
 import classes from "./Account.module.css";
 import { BackupCodes } from "./BackupCodes";
-import { account } from "./calls";
+import { account, twoFactorQuery } from "./calls";
 
 interface TwoFactorSetupProps {
   done: () => void;
@@ -17,6 +17,7 @@ const inFours = (secret: string) => secret.replace(/(.{4})(?=.)/g, "$1 ");
 
 /** Scan, type the first code, keep the backup codes. */
 export function TwoFactorSetup({ done, cancel, cancelWord = "Cancel" }: TwoFactorSetupProps) {
+  const client = useQueryClient();
   const [code, setCode] = useState("");
   // Each look makes a new secret, so it is made once and kept while this is open.
   const setup = useQuery({
@@ -26,7 +27,12 @@ export function TwoFactorSetup({ done, cancel, cancelWord = "Cancel" }: TwoFacto
     gcTime: 0,
     retry: false,
   });
-  const enable = useMutation({ mutationFn: account.enableTwoFactor, onError: () => setCode("") });
+  const enable = useMutation({
+    mutationFn: account.enableTwoFactor,
+    // Exactly this one: a second look at the set-up would make a second secret.
+    onSuccess: () => client.invalidateQueries({ queryKey: twoFactorQuery.queryKey, exact: true }),
+    onError: () => setCode(""),
+  });
   if (enable.data) return <BackupCodes codes={enable.data.backup_codes} done={done} />;
   if (setup.isPending) return <Loading rows={5} />;
   if (setup.error) return <Failed error={setup.error} what="a secret for your phone" retry={setup.refetch} />;
