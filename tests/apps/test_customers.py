@@ -151,10 +151,11 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PortalP
         key = owner.post("/api/auth/api-keys", json={"name": "stranger"}).json()["key"]
         assert portal.stop() == 0
         with sqlite3.connect(portal.data_dir / "homeport.db") as db:
-            # A second administrator who is one of customer two's: there is no route yet that makes accounts.
+            # A second administrator who is one of customer two's: made by hand, which is quicker than inviting.
             db.execute(
-                "INSERT INTO users SELECT 'usr_two', 'two', 'two@b.example', 'Two', role, ?, password_hash, created_at,"
-                " updated_at FROM users",
+                "INSERT INTO users (id, number, username, email, name, role, customer_id, password_hash, created_at, "
+                "updated_at) SELECT 'usr_two', 2, 'two', 'two@b.example', 'Two', 'admin', ?, password_hash, created_at, "
+                "updated_at FROM users",
                 (ids[1],),
             )
             db.execute("UPDATE api_keys SET user_id = 'usr_two' WHERE name = 'stranger'")
