@@ -53,14 +53,12 @@ class ServiceHost:
 
 
 def installed() -> dict[Path, str]:
-    """What of this machine is /opt/homeport there: this Python, its packages, this source."""
-    source = Path(homeport.__file__).parent
+    """What of this machine is there: this Python, its packages, this source. A checkout may lie where a service does
+    not look (/tmp, /home), so each of them has a place of its own."""
     return {
         Path(sys.base_prefix): "/opt/python",
-        Path(
-            sysconfig.get_path("purelib")
-        ): f"/opt/homeport/lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages",
-        source: str(source),
+        Path(sysconfig.get_path("purelib")): "/opt/packages",
+        Path(homeport.__file__).parent: "/opt/source/homeport",
     }
 
 
@@ -70,8 +68,11 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceHost]:
         pytest.skip("a systemd of the tests' own needs root and the Debian packages systemd and dbus")
     with SystemdHost(tmp_path_factory.mktemp("systemd"), folders=installed()) as host:
         programs = host.root / "opt/homeport/bin"
-        programs.mkdir()
+        programs.mkdir(parents=True)
         version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+        site = programs.parent / "lib" / version / "site-packages"
+        site.mkdir(parents=True)
+        (site / "machine.pth").write_text("/opt/source\n/opt/packages\n")
         (programs / "python").symlink_to(f"/opt/python/bin/{version}")
         (programs.parent / "pyvenv.cfg").write_text("home = /opt/python/bin\ninclude-system-site-packages = false\n")
         # this Python may bring its own library, which another of the machine's must not stand in for
