@@ -333,7 +333,7 @@ def test_a_client_certificate_is_issued_once_and_revoked(ann: Page, keep: Keep) 
 def test_the_account_fits_a_phone_and_the_dark(visit: Visit, keep: Keep) -> None:
     phone = visit("/", color_scheme="dark", **PHONE)
     for path in TABS:
-        phone.goto(path)
+        go(phone, path)
         expect(phone.get_by_role("navigation", name="Parts of your account")).to_be_visible()
         expect(phone.get_by_label("Loading")).to_have_count(0)
         width = phone.evaluate("document.documentElement.scrollWidth")

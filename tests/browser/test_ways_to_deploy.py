@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from homeport.testing.browser import go
 from homeport.testing.git_server import GitServer
 from homeport.testing.portal import PortalProcess
 
@@ -44,7 +45,7 @@ def test_a_template_asks_for_what_it_needs(page: Page, portal: PortalProcess, ke
 
 
 def test_a_name_is_checked_as_one_types(page: Page, keep: Keep) -> None:
-    page.goto("/deploy?way=git")
+    go(page, "/deploy?way=git")
     name = page.get_by_label("Name", exact=True)
     for typed, problem in {
         "My app": "Use small letters.",
@@ -62,7 +63,7 @@ def test_a_folder_is_packed_here_without_what_is_ignored(
     page: Page, portal: PortalProcess, folder: Folder, app: App, keep: Keep
 ) -> None:
     files = {"main.py": app("one"), ".gitignore": "*.log\n", "debug.log": "x", "node_modules/a/index.js": "1"}
-    page.goto("/deploy?way=upload")
+    go(page, "/deploy?way=upload")
     page.get_by_label("Folder").set_input_files(folder("shop", files))
     expect(page.get_by_text("Left out: node_modules, 1 file named in .gitignore")).to_be_visible()
     expect(page.get_by_label("Name", exact=True)).to_have_value("shop")
@@ -81,7 +82,7 @@ def test_a_newer_archive_replaces_it(page: Page, portal: PortalProcess, app: App
     archive = tmp_path / "shop.zip"
     with zipfile.ZipFile(archive, "w") as packed:
         packed.writestr("main.py", app("two"))
-    page.goto("/services/shop")
+    go(page, "/services/shop")
     page.get_by_role("button", name="Redeploy").click()
     page.get_by_label("Archive").set_input_files(archive)
     page.get_by_role("dialog").get_by_role("button", name="Redeploy", exact=True).click()
@@ -90,14 +91,18 @@ def test_a_newer_archive_replaces_it(page: Page, portal: PortalProcess, app: App
 
 
 def test_a_log_waits_for_who_reads_it_and_finds_words(page: Page, keep: Keep) -> None:
-    page.goto("/services/shop/logs")
+    go(page, "/services/shop/logs")
     log = page.get_by_role("log")
     expect(log.get_by_text("ERROR upstream").first).to_be_visible()
     expect(log.get_by_text("/api/items/40 ").first).to_be_visible()
     keep(page, "logs-live")
     log.hover()
-    page.mouse.wheel(0, -200)
     jump = page.get_by_role("button", name=re.compile("Jump to live.* new line"))
+    for _ in range(10):  # a wheel that turns while lines come in may be overtaken by them
+        page.mouse.wheel(0, -200)
+        page.wait_for_timeout(300)
+        if jump.is_visible():
+            break
     expect(jump).to_be_visible()
     keep(page, "logs-paused")
     jump.click()
@@ -112,7 +117,7 @@ def test_a_repository_deploys_and_redeploys_its_newest_commit(
     page: Page, portal: PortalProcess, git_server: GitServer, app: App
 ) -> None:
     repository = git_server.repository("blog", {"main.py": app("one")})
-    page.goto("/deploy?way=git")
+    go(page, "/deploy?way=git")
     page.get_by_label("Repository").fill(repository.url)
     page.get_by_label("Name", exact=True).fill("blog")
     deploy(page)
@@ -130,7 +135,7 @@ def test_a_repository_deploys_and_redeploys_its_newest_commit(
 def test_a_failed_deploy_says_why_and_its_log_is_open_at_the_error(
     page: Page, portal: PortalProcess, folder: Folder, keep: Keep
 ) -> None:
-    page.goto("/deploy?way=upload")
+    go(page, "/deploy?way=upload")
     program = "print('reading the settings')\nraise SystemExit('Error: DATABASE_URL is not set')\n"
     page.get_by_label("Folder").set_input_files(folder("ledger", {"main.py": program}))
     deploy(page)
@@ -155,7 +160,7 @@ def test_home_shows_what_is_broken_first_with_what_to_press(page: Page, keep: Ke
 
 
 def test_a_deploy_that_waits_can_be_cancelled(page: Page, folder: Folder, keep: Keep) -> None:
-    page.goto("/deploy?way=upload")
+    go(page, "/deploy?way=upload")
     page.get_by_label("Folder").set_input_files(folder("slow", {"main.py": "import time\ntime.sleep(600)\n"}))
     deploy(page)
     expect(page.locator("[data-step=gate][data-status=running]")).to_be_visible()
