@@ -154,8 +154,8 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PortalP
             # A second administrator who is one of customer two's: made by hand, which is quicker than inviting.
             db.execute(
                 "INSERT INTO users (id, number, username, email, name, role, customer_id, password_hash, created_at, "
-                "updated_at) SELECT 'usr_two', 2, 'two', 'two@b.example', 'Two', 'admin', ?, password_hash, created_at, "
-                "updated_at FROM users",
+                "updated_at) SELECT 'usr_two', 2, 'two', 'two@b.example', 'Two', 'admin', ?, password_hash, "
+                "created_at, updated_at FROM users",
                 (ids[1],),
             )
             db.execute("UPDATE api_keys SET user_id = 'usr_two' WHERE name = 'stranger'")
