@@ -10,7 +10,7 @@ from fastapi import APIRouter, Body, Header, Query, Request, Response
 from pydantic import Discriminator, Tag
 
 from homeport.identity import Verb, allowed
-from homeport.identity.guard import CurrentActor, require
+from homeport.identity.guard import CurrentActor, CurrentCall, require
 from homeport.identity.problems import Forbidden
 from homeport.kit.clock import rfc3339
 from homeport.kit.parameters import MAX_PER_PAGE, PER_PAGE, one_of, whole_number
@@ -90,14 +90,17 @@ def router(services: Services) -> APIRouter:
     async def create_service(
         request: Request,
         actor: CurrentActor,
+        call: CurrentCall,
         wanted: CreateAny,
         idempotency_key: Annotated[str | None, Header()] = None,
     ) -> Response:
         """Create a service and deploy it: from a template, git, a compose text, a repository that the portal looks
         at itself, or an upload. Answers at once. With "kind": "endpoint": something that runs elsewhere."""
+        call.concerns("service", wanted.name or "", deploy_method=getattr(wanted, "deploy_method", "endpoint"))
         if isinstance(wanted, CreateEndpoint):
             return reply(await catalogue.detail(actor, await endpoints.create(actor, wanted)), 201)
         if wanted.preview and wanted.deploy_method == "ai":
+            call.act = None  # it was only looked at
             return reply(await requests.preview(wanted))
         once = Once.of(actor, idempotency_key, "create", await request.body())
         return reply(await requests.create(actor, wanted, once), 201)

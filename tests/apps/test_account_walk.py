@@ -274,3 +274,12 @@ def test_every_answer_says_how_much_of_the_minute_is_left(admin: Curl) -> None:
             break
     assert last.status == 429
     assert last.body["code"] == "rate_limited"
+
+
+def test_an_act_on_a_service_says_which(portal: PortalProcess) -> None:
+    with portal.api() as api:
+        body = {"name": "logged", "deploy_method": "template", "template_id": "static-site"}
+        made = api.post("/api/services", json=body)
+        assert made.status_code == 201, made.text
+        found = api.get("/api/admin/audit-log", params={"action": "create_service"}).json()["entries"]
+    assert [(one["target_type"], one["target_id"], one["result"]) for one in found] == [("service", "logged", "done")]
