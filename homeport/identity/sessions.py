@@ -6,9 +6,11 @@ import asyncio
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import jwt
 import structlog
@@ -31,6 +33,7 @@ _LONGEST_TOKEN = 1024
 SESSIONS_PER_USER = 200  # one more takes the place of the one that was not used for the longest time
 # A client that asks twice at once, or did not get the answer, is no thief: the second one is refused, and that is all.
 REUSE_GRACE = timedelta(seconds=10)
+PROLONG_EVERY = timedelta(minutes=1)  # spec/host.md B.5 writes an activity no more often either
 
 log = structlog.get_logger()
 
@@ -80,9 +83,11 @@ class Sessions:
         name: str | None = None,
         within: tuple[str, ...] | None = None,
         lasts: timedelta | None = None,
+        idle: timedelta | None = None,
         oidc_sid: str | None = None,
     ) -> SignIn:
-        """A new session, on disk before its token exists. `within` limits what it may do; `lasts` shortens it.
+        """A new session, on disk before its token exists. `within` limits what it may do; `lasts` shortens it; unused
+        for as long as `idle` it ends before.
 
         Raises InvalidCredentials when the person was banned, removed or given another password meanwhile.
         """
@@ -99,7 +104,7 @@ class Sessions:
             refresh_sha256=_digest(refresh),
             oidc_sid=oidc_sid,
             created_at=now,
-            expires_at=now + length,
+            expires_at=now + min(length, idle or length),
             last_used_at=None,
             address=address,
             user_agent=user_agent[:200] if user_agent else None,
@@ -111,7 +116,7 @@ class Sessions:
             db.add(session)
         for ended in oldest:
             self._cache.forget(ended)
-        return self._sign_in(session, user, refresh, length)
+        return self._sign_in(session, user, refresh, length, idle)
 
     async def refresh(self, refresh_token: str) -> SignIn | None:
         """The same session, as long again, with tokens of its own; None for a token that is unknown.
@@ -152,24 +157,30 @@ class Sessions:
         ours = any(hmac.compare_digest(_mac(key, said).encode(), mac.encode()) for key in self._keys.values())
         return said.partition(".")[0] if ours else ""
 
-    def _sign_in(self, session: Session, user: User, refresh: str, length: timedelta) -> SignIn:
-        claims = {
+    def _sign_in(
+        self, session: Session, user: User, refresh: str, length: timedelta, idle: timedelta | None = None
+    ) -> SignIn:
+        claims: dict[str, Any] = {
             "iss": ISSUER,
             "aud": AUDIENCE,
             "sub": user.id,
             "jti": session.id,
             "iat": session.created_at,
-            "exp": session.expires_at,
+            "exp": session.created_at + length,
         }
+        if idle:
+            claims["idle"] = int(idle.total_seconds())
         key_id = next(iter(self._keys))
         token = jwt.encode(claims, self._keys[key_id], algorithm=_ALGORITHM, headers={"kid": key_id})
-        return SignIn(token, refresh, length, actor_of(session, user), user)
+        actor = replace(actor_of(session, user), expires_at=claims["exp"])
+        return SignIn(token, refresh, length, actor, user)
 
     async def find(self, token: str) -> Actor | None:
         """Who the token stands for; None when it is forged, expired or revoked. One query at most."""
-        session_id = self._verified(token)
-        if session_id is None:
+        claims = self._verified(token)
+        if claims is None:
             return None
+        session_id = str(claims["jti"])
         known = self._cache.find(session_id)
         if known is None:
             generation = self._cache.generation
@@ -182,7 +193,18 @@ class Sessions:
         if expires_at is None or expires_at <= now:
             return None
         self._uses.note(session_id, now)
-        return known.actor
+        if "idle" not in claims:
+            return known.actor
+        # What is open by it may go on to the end of the token: a stream that is watched is not idle.
+        await self._prolong(session_id, expires_at, now + timedelta(seconds=claims["idle"]))
+        return replace(known.actor, expires_at=datetime.fromtimestamp(claims["exp"], UTC))
+
+    async def _prolong(self, session_id: str, expires_at: datetime, until: datetime) -> None:
+        """A session that ends when it is not used was used: written once a minute at most."""
+        if until - expires_at >= PROLONG_EVERY:
+            async with self._database.write() as db:
+                await store.prolong_session(db, session_id, until)
+            self._cache.forget(session_id)
 
     async def find_by_refresh(self, refresh_token: str) -> Actor | None:
         """Whose session a refresh token belongs to, without using it."""
@@ -194,8 +216,8 @@ class Sessions:
         async with self._database.write() as db:
             await store.delete_session(db, session_id)
 
-    def _verified(self, token: str) -> str | None:
-        """The session's id, if the signature and the claims hold. The clock is ours, so `exp` is judged by `find`."""
+    def _verified(self, token: str) -> Mapping[str, Any] | None:
+        """The claims, if the signature and they hold. The clock is ours, so `exp` is judged here and not there."""
         if len(token) > _LONGEST_TOKEN:
             return None
         try:
@@ -214,7 +236,7 @@ class Sessions:
             return None
         if not isinstance(claims["exp"], int) or claims["exp"] <= self._clock.now().timestamp():
             return None
-        return str(claims["jti"])
+        return claims
 
 
 def actor_of(session: Session, user: User) -> Actor:

@@ -97,6 +97,10 @@ async def rehash_password(db: AsyncSession, user: User, password_hash: str) -> b
     return await db.scalar(update(User).where(where).values(password_hash=password_hash).returning(User.id)) is not None
 
 
+async def prolong_session(db: AsyncSession, session_id: str, until: datetime) -> None:
+    await db.execute(update(Session).where(Session.id == session_id).values(expires_at=until))
+
+
 async def delete_session(db: AsyncSession, session_id: str) -> None:
     await db.execute(delete(Session).where(Session.id == session_id))
 

@@ -415,7 +415,10 @@ async def test_a_person_with_a_certificate_gives_the_second_factor_once_for_twel
             right = await client.post("/api/settings/2fa/verify", json={"code": code_of(door, secret)})
             cookie = right.headers["set-cookie"].lower()
             inside = await client.get("/api/auth/me")
-            door.clock.advance(12 * 3600 - 1)
+            for _ in range(6):
+                door.clock.advance(7199)
+                assert (await client.get("/api/auth/me")).status_code == 200
+            door.clock.advance(12 * 3600 - 1 - 6 * 7199)
             late = await client.get("/api/auth/me")
             door.clock.advance(1)
             expired = await client.get("/api/auth/me")
@@ -427,6 +430,27 @@ async def test_a_person_with_a_certificate_gives_the_second_factor_once_for_twel
     assert "max-age=43200; path=/; samesite=strict; secure" in cookie.replace("httponly; ", "")
     assert (inside.status_code, late.status_code, expired.status_code) == (200, 200, 401)
     assert expired.json()["code"] == "2fa_required"
+
+
+# host B.5: 12 hours absolute, 2 hours idle
+async def test_two_hours_without_a_request_end_what_a_certificates_second_factor_began(
+    database: Database, tmp_path: Path
+) -> None:
+    async with open_door(database, tmp_path, settings={"certificate_proxies": ("192.0.2.9",)}) as door:
+        async with door.client(await door.add_user("ann", Role.ADMIN)) as client:
+            secret, _ = await enabled(door, client)
+            issued = (await client.post("/api/me/certificates", json={"label": "laptop", "format": "pem"})).json()
+        transport = httpx.ASGITransport(app=door.app, client=("192.0.2.9", 4711))
+        async with httpx.AsyncClient(transport=transport, base_url=BASE_URL, headers=shown(issued)) as client:
+            await client.post("/api/settings/2fa/verify", json={"code": code_of(door, secret)})
+            door.clock.advance(7199)
+            used = await client.get("/api/auth/me")
+            door.clock.advance(7199)
+            again = await client.get("/api/auth/me")
+            door.clock.advance(7200)
+            idle = await client.get("/api/auth/me")
+    assert (used.status_code, again.status_code, idle.status_code) == (200, 200, 401)
+    assert idle.json()["code"] == "2fa_required"
 
 
 async def test_somebody_elses_session_is_no_second_factor(database: Database, tmp_path: Path) -> None:

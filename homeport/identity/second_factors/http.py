@@ -13,7 +13,8 @@ from homeport.identity.guard import Call, CurrentActor, CurrentCall, require
 from homeport.identity.second_factors import schemas
 from homeport.identity.second_factors.totp import ISSUER
 
-CERTIFICATE_SESSION = timedelta(hours=12)
+CERTIFICATE_SESSION = timedelta(hours=12)  # spec/host.md B.5
+CERTIFICATE_IDLE = timedelta(hours=2)
 _KEEP = "Keep these codes: each lets you in once without the app, and they are not shown again."
 
 
@@ -106,7 +107,7 @@ def _host(identity: Identity) -> APIRouter:
     async def verify_host_2fa(
         body: schemas.Code, request: Request, actor: CurrentActor, call: CurrentCall, response: Response
     ) -> schemas.HostFactorSession:
-        """Give the second factor beside a client certificate: a session of 12 hours comes as a cookie.
+        """Give the second factor beside a client certificate: a session comes as a cookie, for 12 hours or 2 idle ones.
 
         Whoever came by something else only has the code checked.
         """
@@ -153,6 +154,7 @@ async def _begin_session(
         method="certificate",
         within=actor.within,
         lasts=CERTIFICATE_SESSION,
+        idle=CERTIFICATE_IDLE,
     )
     max_age = int(began.lasts.total_seconds())
     response.set_cookie(COOKIE, began.token, max_age, path="/", secure=True, httponly=True, samesite="strict")

@@ -1066,7 +1066,7 @@ export interface paths {
         put?: never;
         /**
          * Verify Host 2Fa
-         * @description Give the second factor beside a client certificate: a session of 12 hours comes as a cookie.
+         * @description Give the second factor beside a client certificate: a session comes as a cookie, for 12 hours or 2 idle ones.
          *
          *     Whoever came by something else only has the code checked.
          */

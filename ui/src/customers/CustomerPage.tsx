@@ -1,4 +1,4 @@
-import { Alert, Anchor, Button, Group, Modal, Paper, SimpleGrid, Stack, Text, TextInput, Title } from "@mantine/core";
+import { Alert, Anchor, Button, Group, Modal, Paper, SimpleGrid, Stack, Text, Title } from "@mantine/core";
 import { useDocumentTitle } from "@mantine/hooks";
 import { IconPencil, IconPlayerPause, IconPlayerPlay, IconUserOff } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
@@ -8,6 +8,7 @@ import { api } from "../api/calls";
 import { ApiError } from "../api/client";
 import { customerQuery } from "../api/queries";
 import type { Customer } from "../api/types";
+import { DangerZone } from "../parts/DangerZone";
 import { Section } from "../parts/Page";
 import { Empty, Failed, Loading } from "../parts/states";
 import { tell, tellProblem } from "../parts/tell";
@@ -152,66 +153,15 @@ function Suspend({ customer }: { customer: Customer }) {
 }
 
 function Danger({ customer }: { customer: Customer }) {
-  const client = useQueryClient();
   const navigate = useNavigate();
-  const [opened, setOpened] = useState(false);
-  const [typed, setTyped] = useState("");
-  const remove = useMutation({
-    mutationFn: () => api.removeCustomer(customer.id),
-    onSuccess: async () => {
-      tell(`${customer.name} was deleted.`);
-      await navigate({ to: "/customers" });
-      await client.invalidateQueries({ queryKey: ["customers"] });
-    },
-  });
   return (
-    <Section title="Danger zone">
-      <Paper p="md" style={{ borderColor: "var(--bad)" }}>
-        <Group justify="space-between" gap="sm">
-          <div>
-            <Text size="sm" fw={600}>
-              Delete this customer
-            </Text>
-            <Text size="xs" c="dimmed">
-              Possible when it has no services and no people left.
-            </Text>
-          </div>
-          <Button variant="outline" color="red" onClick={() => setOpened(true)}>
-            Delete…
-          </Button>
-        </Group>
-      </Paper>
-      <Modal opened={opened} onClose={() => setOpened(false)} title={`Delete ${customer.name}?`}>
-        <form
-          onSubmit={(event) => {
-            event.preventDefault();
-            if (typed === customer.name) remove.mutate();
-          }}
-        >
-          <Stack>
-            <TextInput
-              label={
-                <>
-                  Type <strong>{customer.name}</strong> to confirm
-                </>
-              }
-              data-autofocus
-              autoComplete="off"
-              value={typed}
-              error={remove.error?.message}
-              onChange={(event) => setTyped(event.currentTarget.value)}
-            />
-            <Group justify="flex-end">
-              <Button variant="default" onClick={() => setOpened(false)}>
-                Cancel
-              </Button>
-              <Button color="red" type="submit" disabled={typed !== customer.name} loading={remove.isPending}>
-                Delete {customer.name}
-              </Button>
-            </Group>
-          </Stack>
-        </form>
-      </Modal>
-    </Section>
+    <DangerZone
+      what="customer"
+      name={customer.name}
+      lost="Possible when it has no services and no people left."
+      remove={() => api.removeCustomer(customer.id)}
+      leave={() => navigate({ to: "/customers" })}
+      list={["customers"]}
+    />
   );
 }

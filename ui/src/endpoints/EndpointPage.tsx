@@ -1,13 +1,12 @@
-import { Alert, Button, Container, Group, Modal, Paper, Stack, Text, TextInput, Title } from "@mantine/core";
+import { Alert, Button, Container, Group, Paper, Stack, Text, Title } from "@mantine/core";
 import { IconAlertTriangle, IconExternalLink, IconPencil, IconRefresh } from "@tabler/icons-react";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { api } from "../api/calls";
 import { healthQuery } from "../api/queries";
 import type { ServiceDetail } from "../api/types";
-import { Section } from "../parts/Page";
-import { tell } from "../parts/tell";
+import { DangerZone } from "../parts/DangerZone";
 import { useCan } from "../session/session";
 import classes from "../units/UnitPage.module.css";
 import { EndpointDialog } from "./EndpointDialog";
@@ -103,67 +102,16 @@ function Fact({ name, value }: { name: string; value: string }) {
 }
 
 function Danger({ service }: { service: ServiceDetail }) {
-  const client = useQueryClient();
   const navigate = useNavigate();
-  const [opened, setOpened] = useState(false);
-  const [typed, setTyped] = useState("");
-  const remove = useMutation({
-    mutationFn: () => api.remove(service.name),
-    onSuccess: async () => {
-      tell(`${service.name} was deleted.`);
-      await navigate({ to: "/services", search: { kind: "endpoint" } });
-      client.removeQueries({ queryKey: ["service", service.name] });
-      await client.invalidateQueries({ queryKey: ["services"] });
-    },
-  });
   return (
-    <Section title="Danger zone">
-      <Paper p="md" style={{ borderColor: "var(--bad)" }}>
-        <Group justify="space-between" gap="sm">
-          <div>
-            <Text size="sm" fw={600}>
-              Delete this endpoint
-            </Text>
-            <Text size="xs" c="dimmed">
-              Only what is written here; what runs there is not touched.
-            </Text>
-          </div>
-          <Button variant="outline" color="red" onClick={() => setOpened(true)}>
-            Delete…
-          </Button>
-        </Group>
-      </Paper>
-      <Modal opened={opened} onClose={() => setOpened(false)} title={`Delete ${service.name}?`}>
-        <form
-          onSubmit={(event) => {
-            event.preventDefault();
-            if (typed === service.name) remove.mutate();
-          }}
-        >
-          <Stack>
-            <TextInput
-              label={
-                <>
-                  Type <strong>{service.name}</strong> to confirm
-                </>
-              }
-              data-autofocus
-              autoComplete="off"
-              value={typed}
-              error={remove.error?.message}
-              onChange={(event) => setTyped(event.currentTarget.value)}
-            />
-            <Group justify="flex-end">
-              <Button variant="default" onClick={() => setOpened(false)}>
-                Cancel
-              </Button>
-              <Button color="red" type="submit" disabled={typed !== service.name} loading={remove.isPending}>
-                Delete {service.name}
-              </Button>
-            </Group>
-          </Stack>
-        </form>
-      </Modal>
-    </Section>
+    <DangerZone
+      what="endpoint"
+      name={service.name}
+      lost="Only what is written here; what runs there is not touched."
+      remove={() => api.remove(service.name)}
+      leave={() => navigate({ to: "/services", search: { kind: "endpoint" } })}
+      forget={["service", service.name]}
+      list={["services"]}
+    />
   );
 }

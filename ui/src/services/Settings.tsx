@@ -1,17 +1,5 @@
-import {
-  Alert,
-  Button,
-  Group,
-  Modal,
-  NumberInput,
-  Paper,
-  SegmentedControl,
-  Stack,
-  Text,
-  TextInput,
-} from "@mantine/core";
-import { useDisclosure } from "@mantine/hooks";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Alert, Group, NumberInput, Paper, SegmentedControl, Stack, Text, TextInput } from "@mantine/core";
+import { useMutation, useQuery } from "@tanstack/react-query";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import { api } from "../api/calls";
@@ -19,9 +7,9 @@ import { ApiError } from "../api/client";
 import { serviceQuery, variablesQuery } from "../api/queries";
 import type { Probe, ServiceDetail, Variable } from "../api/types";
 import { newRow, type Row, rowProblems, Variables } from "../deploy/Variables";
+import { DangerZone } from "../parts/DangerZone";
 import { Section } from "../parts/Page";
 import { Failed, Loading } from "../parts/states";
-import { tell } from "../parts/tell";
 import { useCan } from "../session/session";
 import { ComposeText } from "./ComposeText";
 import { changes } from "./changes";
@@ -333,68 +321,16 @@ function ProbePart({ service, disabled }: Part) {
 }
 
 function Danger({ service }: { service: ServiceDetail }) {
-  const [opened, { open, close }] = useDisclosure(false);
-  const [typed, setTyped] = useState("");
-  const client = useQueryClient();
   const navigate = useNavigate();
-  const remove = useMutation({
-    mutationFn: () => api.remove(service.name),
-    onSuccess: async () => {
-      tell(`${service.name} was deleted.`);
-      await navigate({ to: "/services" });
-      client.removeQueries({ queryKey: ["service", service.name] });
-      await client.invalidateQueries({ queryKey: ["services"] });
-    },
-  });
   return (
-    <Section title="Danger zone">
-      <Paper p="md" style={{ borderColor: "var(--bad)" }}>
-        <Group justify="space-between" gap="sm">
-          <div>
-            <Text size="sm" fw={600}>
-              Delete this service
-            </Text>
-            <Text size="xs" c="dimmed">
-              Stops it and deletes its releases, its data and its logs. This cannot be undone.
-            </Text>
-          </div>
-          <Button variant="outline" color="red" onClick={open}>
-            Delete…
-          </Button>
-        </Group>
-      </Paper>
-      <Modal opened={opened} onClose={close} title={`Delete ${service.name}?`}>
-        <form
-          onSubmit={(event) => {
-            event.preventDefault();
-            if (typed === service.name) remove.mutate();
-          }}
-        >
-          <Stack>
-            <Text size="sm">Its releases, its data and its logs are deleted with it. This cannot be undone.</Text>
-            <TextInput
-              label={
-                <>
-                  Type <strong>{service.name}</strong> to confirm
-                </>
-              }
-              data-autofocus
-              autoComplete="off"
-              value={typed}
-              onChange={(event) => setTyped(event.currentTarget.value)}
-              error={remove.error?.message}
-            />
-            <Group justify="flex-end">
-              <Button variant="default" onClick={close}>
-                Cancel
-              </Button>
-              <Button color="red" type="submit" disabled={typed !== service.name} loading={remove.isPending}>
-                Delete {service.name}
-              </Button>
-            </Group>
-          </Stack>
-        </form>
-      </Modal>
-    </Section>
+    <DangerZone
+      what="service"
+      name={service.name}
+      lost="Stops it and deletes its releases, its data and its logs. This cannot be undone."
+      remove={() => api.remove(service.name)}
+      leave={() => navigate({ to: "/services" })}
+      forget={["service", service.name]}
+      list={["services"]}
+    />
   );
 }
