@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from homeport.testing.browser import go
 from homeport.testing.git_server import GitServer
 from homeport.testing.portal import PortalProcess
 
-CHROMIUM = "/usr/bin/chromium"
+CHROMIUM = Path(__file__).with_name("deaf_chromium.py")
 QUIET = (
     "--no-sandbox",
     "--disable-quic",
@@ -65,7 +65,7 @@ def app() -> Callable[[str], str]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium for one module: while Playwright runs, no other test of this process can have an event loop."""
-    if not Path(CHROMIUM).is_file():
+    if not shutil.which("chromium"):
         pytest.skip("Chromium is not installed (Debian package chromium): as root, `make test` installs it")
     assert BUILT.is_file(), "the pages are not built: run `make ui`"
     with sync_playwright() as playwright:
@@ -106,7 +106,7 @@ def visit(browser: Browser, portal: PortalProcess) -> Iterator[Visit]:
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda message: errors.extend([message.text] if "Content Security" in message.text else []))
-        go(page, path)
+        page.goto(path)
         return page
 
     yield opened

@@ -12,7 +12,6 @@ import pyotp
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from homeport.testing.browser import go
 from homeport.testing.portal import PortalProcess
 
 pytestmark = pytest.mark.xdist_group("browser-account")
@@ -333,7 +332,7 @@ def test_a_client_certificate_is_issued_once_and_revoked(ann: Page, keep: Keep) 
 def test_the_account_fits_a_phone_and_the_dark(visit: Visit, keep: Keep) -> None:
     phone = visit("/", color_scheme="dark", **PHONE)
     for path in TABS:
-        go(phone, path)
+        phone.goto(path)
         expect(phone.get_by_role("navigation", name="Parts of your account")).to_be_visible()
         expect(phone.get_by_label("Loading")).to_have_count(0)
         width = phone.evaluate("document.documentElement.scrollWidth")
@@ -405,7 +404,7 @@ def test_a_provider_that_does_not_answer_is_told_at_the_sign_in(
         browser.new_context(ignore_https_errors=True, base_url=portal.base_url) as context,
     ):
         page = context.new_page()
-        go(page, "/services?status=failed")
+        page.goto("/services?status=failed")
         button = page.get_by_role("link", name="Sign in with Keycloak")
         expect(button).to_have_attribute("href", re.compile(r"\?next=%2Fservices%3Fstatus%3Dfailed$"))
         button.click()

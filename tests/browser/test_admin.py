@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from homeport.testing.browser import go
 from homeport.testing.portal import PortalProcess
 
 pytestmark = pytest.mark.xdist_group("browser-admin")
@@ -117,7 +116,7 @@ def test_people_are_found_by_name_and_the_address_keeps_it(page: Page) -> None:
 
 
 def test_an_invite_is_made_used_seen_and_revoked(page: Page, portal: PortalProcess, keep: Keep) -> None:
-    go(page, "/admin/invites")
+    page.goto("/admin/invites")
     expect(page.get_by_text("Nobody is invited")).to_be_visible()
     keep(page, "admin-invites-none")
     page.get_by_role("button", name="Invite people").click()
@@ -153,7 +152,7 @@ def test_a_person_of_a_customer_is_added_with_scopes_in_plain_words(
         plan = api.get("/api/plans").json()["data"][0]["id"]
         body = {"name": "Kite Club", "email": "kites@example.org", "plan_id": plan}
         customer = api.post("/api/customers", json=body).json()["id"]
-    go(page, "/admin/users")
+    page.goto("/admin/users")
     page.get_by_role("button", name="Add a user").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("User name").fill("kim")
@@ -173,14 +172,14 @@ def test_a_person_of_a_customer_is_added_with_scopes_in_plain_words(
         [kim] = api.get("/api/users", params={"search": "kim"}).json()["users"]
         assert kim["customer_id"] == customer
         assert set(kim["scopes"].replace(" ", "").split(",")) == {"services:read", "services:write"}
-    go(page, "/deploy?way=git")
+    page.goto("/deploy?way=git")
     page.get_by_role("combobox", name="Customer").click()
     page.get_by_role("option", name="Kite Club").click()
     keep(page, "deploy-for-customer")
 
 
 def test_the_audit_log_is_filtered_by_its_address_and_verified(page: Page, keep: Keep) -> None:
-    go(page, "/admin/audit")
+    page.goto("/admin/audit")
     expect(page.locator("[data-action=user_ban]")).to_have_count(1)
     keep(page, "admin-audit")
     page.get_by_role("textbox", name="Act").fill("user ban")
@@ -195,7 +194,7 @@ def test_the_audit_log_is_filtered_by_its_address_and_verified(page: Page, keep:
     expect(page.locator("[data-action=create_invite]")).to_have_count(0)
     page.reload()
     expect(page.locator("[data-action=create_user]")).to_have_count(2)
-    go(page, "/admin/audit?result=failed")
+    page.goto("/admin/audit?result=failed")
     expect(page.get_by_text("No record matches")).to_be_visible()
     page.get_by_role("button", name="Show all").click()
     page.get_by_role("button", name="Verify the log").click()
@@ -205,13 +204,13 @@ def test_the_audit_log_is_filtered_by_its_address_and_verified(page: Page, keep:
 
 
 def test_what_happened_lately_is_told(page: Page, keep: Keep) -> None:
-    go(page, "/admin/activity")
+    page.goto("/admin/activity")
     expect(page.locator("[data-activity=login]").first).to_be_visible()
     keep(page, "admin-activity")
 
 
 def test_the_system_is_told_in_numbers_and_charts(page: Page, keep: Keep) -> None:
-    go(page, "/admin/system")
+    page.goto("/admin/system")
     settled(page, "system")
     expect(page.get_by_role("figure", name=re.compile("^CPU"))).to_be_visible()
     expect(page.get_by_text("most at once")).to_be_visible()
@@ -220,7 +219,7 @@ def test_the_system_is_told_in_numbers_and_charts(page: Page, keep: Keep) -> Non
 
 
 def test_a_certificate_is_made_and_removed(page: Page, keep: Keep) -> None:
-    go(page, "/admin/certificates")
+    page.goto("/admin/certificates")
     settled(page, "certificates")
     expect(page.get_by_text("The portal's own authority").first).to_be_visible()
     keep(page, "admin-certificates")
@@ -255,7 +254,7 @@ def test_a_pair_that_does_not_fit_is_refused_with_the_reason(page: Page, keep: K
 
 
 def test_a_machine_gets_a_certificate_and_loses_it(page: Page, keep: Keep) -> None:
-    go(page, "/admin/clients")
+    page.goto("/admin/clients")
     expect(page.get_by_text("No machine has a certificate")).to_be_visible()
     keep(page, "admin-clients-none")
     page.get_by_role("button", name="Let a machine in").click()
@@ -294,7 +293,7 @@ def test_an_enrolment_token_is_shown_once(page: Page, keep: Keep) -> None:
 
 
 def test_settings_are_changed_and_wait_or_count_at_once(page: Page, portal: PortalProcess, keep: Keep) -> None:
-    go(page, "/admin/settings")
+    page.goto("/admin/settings")
     settled(page, "settings")
     page.get_by_label("Whoever has an invite may register").click(force=True)
     page.get_by_label("Networks", exact=True).fill("192.168.7.0/24\nnonsense")
@@ -328,7 +327,7 @@ def test_a_new_key_seals_and_the_old_one_still_opens(page: Page, keep: Keep) -> 
 
 
 def test_retention_is_set_previewed_and_run(page: Page, portal: PortalProcess, keep: Keep) -> None:
-    go(page, "/admin/retention")
+    page.goto("/admin/retention")
     settled(page, "retention")
     chat = page.locator("[data-rule=retention_chat_days]").get_by_role("textbox")
     chat.fill("14")
@@ -347,7 +346,7 @@ def test_retention_is_set_previewed_and_run(page: Page, portal: PortalProcess, k
 def test_every_place_fits_a_phone(visit: Visit, keep: Keep) -> None:
     phone = visit("/admin/users", viewport={"width": 390, "height": 844}, has_touch=True)
     for place in PLACES:
-        go(phone, f"/admin/{place}")
+        phone.goto(f"/admin/{place}")
         settled(phone, place)
         assert phone.evaluate("document.documentElement.scrollWidth <= innerWidth"), place
         keep(phone, f"admin-phone-{place}")
@@ -357,7 +356,7 @@ def test_every_place_is_there_in_the_dark(visit: Visit, keep: Keep) -> None:
     dark = visit("/admin/users", color_scheme="dark")
     dark.evaluate("localStorage.setItem('mantine-color-scheme-value', 'dark')")
     for place in PLACES:
-        go(dark, f"/admin/{place}")
+        dark.goto(f"/admin/{place}")
         settled(dark, place)
         keep(dark, f"admin-dark-{place}")
 
@@ -368,13 +367,13 @@ def test_a_moderator_is_offered_what_a_moderator_may(visit: Visit, portal: Porta
         assert api.post("/api/users", json=body).status_code == 201
     page = visit("/", signed_in=False)
     page.context.request.post("/api/auth/login", data={"username": "mona", "password": "moderate this 1"})
-    go(page, "/admin")
+    page.goto("/admin")
     expect(page.locator("[data-user=admin]")).to_be_visible()
     places = page.get_by_role("navigation", name="Parts of the admin area").get_by_role("link")
     expect(places).to_have_text(["Users", "Audit log", "Activity"])
     expect(page.get_by_role("button", name="Add a user")).to_have_count(0)
     expect(page.get_by_role("button", name="What to do with")).to_have_count(0)
-    go(page, "/admin/settings")
+    page.goto("/admin/settings")
     expect(page.get_by_text("This is for administrators")).to_be_visible()
     keep(page, "admin-refused")
 

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
-from homeport.testing.browser import go
 from homeport.testing.client_certificates import free_port
 from homeport.testing.portal import PortalProcess
 
@@ -59,7 +58,7 @@ def test_the_pages_open_signed_in_and_go_on_living(
     page = context.new_page()
     refused: list[str] = []
     page.on("response", lambda answer: refused.append(answer.url) if answer.status in (401, 403) else None)
-    go(page, "/")
+    page.goto("/")
     expect(page.get_by_role("navigation").first).to_be_visible()
     expect(page.get_by_label("Password")).to_have_count(0)
     assert page.evaluate("fetch('/api/auth/me').then(answer => answer.json())")["username"] == "admin"

@@ -8,7 +8,6 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from homeport.testing.browser import go
 from homeport.testing.portal import PortalProcess
 
 pytestmark = pytest.mark.xdist_group("browser-views")
@@ -126,7 +125,7 @@ def test_a_key_is_shown_once_works_and_is_revoked(page: Page, portal: PortalProc
 def test_no_page_is_wider_than_a_phone(visit: Visit, keep: Keep) -> None:
     phone = visit("/", viewport={"width": 390, "height": 800}, device_scale_factor=2, is_mobile=True, has_touch=True)
     for path in PATHS:
-        go(phone, path)
+        phone.goto(path)
         expect(phone.get_by_role("navigation", name="Main")).to_be_visible()
         expect(phone.get_by_label("Loading")).to_have_count(0)
         width = phone.evaluate("document.documentElement.scrollWidth")
@@ -137,7 +136,7 @@ def test_no_page_is_wider_than_a_phone(visit: Visit, keep: Keep) -> None:
 def test_the_dark_theme_covers_every_page(visit: Visit, keep: Keep) -> None:
     dark = visit("/", color_scheme="dark")
     for path in PATHS:
-        go(dark, path)
+        dark.goto(path)
         expect(dark.get_by_role("navigation", name="Main")).to_be_visible()
         expect(dark.get_by_label("Loading")).to_have_count(0)
         assert dark.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(15, 20, 24)"
@@ -162,22 +161,22 @@ def test_who_may_only_look_is_offered_nothing_else(visit: Visit, portal: PortalP
     for name in ("Stop", "Redeploy", "Save", "Delete…", "Add a variable"):
         expect(page.get_by_role("button", name=name)).to_have_count(0)
     keep(page, "read-only")
-    go(page, "/services")
+    page.goto("/services")
     row(page, "gamma")
     expect(page.get_by_role("checkbox")).to_have_count(0)
     expect(page.get_by_role("link", name="Deploy a service")).to_have_count(0)
 
 
 def test_an_address_that_leads_nowhere_says_so(page: Page, keep: Keep) -> None:
-    go(page, "/services/nobody")
+    page.goto("/services/nobody")
     expect(page.get_by_text("There is no service called nobody")).to_be_visible()
     keep(page, "service-unknown")
-    go(page, "/nowhere")
+    page.goto("/nowhere")
     expect(page.get_by_text("There is no page at this address")).to_be_visible()
 
 
 def test_a_portal_that_goes_away_is_noticed_and_caught_up_with(page: Page, portal: PortalProcess, keep: Keep) -> None:
-    go(page, "/services")
+    page.goto("/services")
     row(page, "gamma")
     portal.kill()
     expect(page.get_by_text("Reconnecting…")).to_be_visible()
@@ -193,9 +192,9 @@ def test_a_portal_that_goes_away_is_noticed_and_caught_up_with(page: Page, porta
 
 
 def test_the_documentation_of_the_api_is_served_from_here(page: Page, keep: Keep) -> None:
-    go(page, "/docs")
+    page.goto("/docs")
     page.locator("#operations-tag-apps").get_by_role("button").click()  # so many routes are folded, part by part
     expect(page.get_by_text("/api/services/{ref}/rollback")).to_be_visible()
-    go(page, "/redoc")
+    page.goto("/redoc")
     expect(page.get_by_role("heading", name="Homeport").first).to_be_visible()
     keep(page, "redoc")

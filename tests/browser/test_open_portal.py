@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from homeport.testing.browser import go
 from homeport.testing.portal import PortalProcess
 
 pytestmark = pytest.mark.xdist_group("browser-open-portal")
@@ -32,7 +31,7 @@ def test_the_page_says_that_the_portal_is_open_and_offers_no_sign_out(visit: Vis
 
 def test_a_page_of_another_origin_may_do_nothing(visit: Visit, portal: PortalProcess) -> None:
     page = visit("/", signed_in=False, bypass_csp=True)
-    go(page, portal.base_url.replace("localhost", "127.0.0.1"))  # another site to the browser, and not to the portal
+    page.goto(portal.base_url.replace("localhost", "127.0.0.1"))  # another site to the browser, and not to the portal
     asked = """async (url) => {
       const read = (path, how) => fetch(url + path, how).then((answer) => answer.text(), () => "");
       const text = await read("/api/users", {mode: "no-cors"}) + await read("/api/users", {});

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from homeport.testing.browser import go
 from homeport.testing.oidc_provider import (
     CLIENT_ID,
     CLIENT_SECRET,
@@ -73,7 +72,7 @@ def test_somebody_signs_in_elsewhere_and_is_where_they_wanted_to_go(visit: Visit
     page.reload()
     expect(page.get_by_role("heading", name="Services")).to_be_visible()
     signed_out = page.evaluate("async () => (await fetch('/api/auth/logout', {method: 'POST'})).json()")
-    go(page, signed_out["logout_url"])
+    page.goto(signed_out["logout_url"])
     page.evaluate("document.forms[0].requestSubmit(document.querySelector('[name=logout]'))")
     page.wait_for_url(f"{portal.base_url}/")
     expect(page.get_by_role("link", name="Sign in with the house")).to_be_visible()

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from homeport.testing.browser import go
 from homeport.testing.git_server import GitServer
 from homeport.testing.portal import PortalProcess
 
@@ -106,7 +105,7 @@ def test_what_it_asks_for_becomes_fields_and_what_it_says_is_shown(page: Page, k
 
 
 def test_an_empty_document_is_not_deployed_but_explained(page: Page) -> None:
-    go(page, "/deploy?way=compose")
+    page.goto("/deploy?way=compose")
     page.get_by_label("Name", exact=True).fill("shop")
     page.get_by_role("button", name="Deploy", exact=True).click()
     expect(page.get_by_text("Write or paste a compose document.")).to_be_visible()
@@ -120,7 +119,7 @@ def test_a_repository_is_explained_before_anything_is_deployed(page: Page, git_s
         "app.py": "import os\nfrom flask import Flask\napp = Flask(__name__)\nDB = os.environ['DATABASE_URL']\n",
     }
     repository = git_server.repository("ledger", files)
-    go(page, "/deploy?way=ai")
+    page.goto("/deploy?way=ai")
     keep(page, "ai-empty")
     page.get_by_role("textbox", name="Repository").fill(repository.url)
     page.get_by_role("button", name="Look at it").click()
@@ -138,7 +137,7 @@ def test_a_repository_is_explained_before_anything_is_deployed(page: Page, git_s
 
 
 def test_the_gallery_is_searched_by_words_and_filtered(page: Page, keep: Keep) -> None:
-    go(page, "/deploy")
+    page.goto("/deploy")
     expect(page.locator("[data-template=node-app]")).to_be_visible()
     keep(page, "gallery")
     search = page.get_by_role("textbox", name="Search templates")
@@ -154,7 +153,7 @@ def test_the_gallery_is_searched_by_words_and_filtered(page: Page, keep: Keep) -
 
 
 def test_units_are_listed_and_explained_where_there_is_no_systemd(page: Page, keep: Keep) -> None:
-    go(page, "/services")
+    page.goto("/services")
     page.get_by_role("radiogroup", name="Kind").get_by_text("Host units").click()
     expect(page.locator("[data-unit=nginx]")).to_be_visible()
     expect(page.locator("[data-unit=homeport]")).to_be_visible()
@@ -166,7 +165,7 @@ def test_units_are_listed_and_explained_where_there_is_no_systemd(page: Page, ke
 
 
 def test_an_endpoint_is_added_checked_changed_and_deleted(page: Page, portal: PortalProcess, keep: Keep) -> None:
-    go(page, "/services?kind=endpoint")
+    page.goto("/services?kind=endpoint")
     page.get_by_role("button", name="Add an endpoint").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Name").fill("nas")
@@ -187,7 +186,7 @@ def test_an_endpoint_is_added_checked_changed_and_deleted(page: Page, portal: Po
     dialog.get_by_role("button", name="Save").click()
     expect(page.get_by_role("alert").get_by_text("It does not answer")).to_be_visible()
     keep(page, "endpoint-ill")
-    go(page, "/services?kind=endpoint")
+    page.goto("/services?kind=endpoint")
     expect(page.locator("[data-endpoint=nas]")).to_contain_text("Does not answer")
     keep(page, "endpoints")
     page.get_by_role("link", name="The box in the cellar").click()
@@ -201,7 +200,7 @@ def test_a_domain_of_ones_own_waits_for_its_proof(page: Page, portal: PortalProc
     with portal.api() as api:
         wanted = {"name": "site", "deploy_method": "template", "template_id": "static-site"}
         assert portal.wait(api.post("/api/services", json=wanted).json()["deploy_job_id"])["status"] == "success"
-    go(page, "/services/site/settings")
+    page.goto("/services/site/settings")
     domains = page.get_by_role("region", name="Your own domains")
     domains.get_by_label("Domain").fill("https://shop.invalid")
     expect(domains.get_by_text("Only the name, without https://")).to_be_visible()
@@ -217,13 +216,13 @@ def test_a_domain_of_ones_own_waits_for_its_proof(page: Page, portal: PortalProc
     domains.get_by_role("button", name="Remove").click()
     page.get_by_role("dialog").get_by_role("button", name="Remove").click()
     expect(domains.get_by_text("None yet.")).to_be_visible()
-    go(page, "/")
+    page.goto("/")
     expect(page.get_by_role("region", name="Lately")).to_be_visible()
     keep(page, "home-machine")
 
 
 def test_a_plan_is_made_changed_and_deleted(page: Page, keep: Keep) -> None:
-    go(page, "/customers/plans")
+    page.goto("/customers/plans")
     expect(page.locator("[data-plan=Starter]")).to_be_visible()
     keep(page, "plans")
     page.get_by_role("button", name="Add a plan").click()
@@ -276,7 +275,7 @@ def test_a_customer_is_made_looked_at_suspended_and_deleted(page: Page, keep: Ke
 def test_no_new_page_is_wider_than_a_phone(visit: Visit, keep: Keep) -> None:
     phone = visit("/", viewport={"width": 390, "height": 800}, device_scale_factor=2, is_mobile=True, has_touch=True)
     for path in PATHS:
-        go(phone, path)
+        phone.goto(path)
         expect(phone.get_by_role("navigation", name="Main")).to_be_visible()
         expect(phone.get_by_label("Loading")).to_have_count(0)
         width = phone.evaluate("document.documentElement.scrollWidth")
@@ -287,11 +286,11 @@ def test_no_new_page_is_wider_than_a_phone(visit: Visit, keep: Keep) -> None:
 def test_the_dark_theme_covers_every_new_page(visit: Visit, keep: Keep) -> None:
     dark = visit("/", color_scheme="dark")
     for path in PATHS:
-        go(dark, path)
+        dark.goto(path)
         expect(dark.get_by_role("navigation", name="Main")).to_be_visible()
         expect(dark.get_by_label("Loading")).to_have_count(0)
         keep(dark, "dark" + re.sub(r"\W+", "-", path).rstrip("-"))
-    go(dark, "/deploy?way=compose")
+    dark.goto("/deploy?way=compose")
     write(dark, REFUSED)
     expect(dark.get_by_role("alert", name="Problems in Compose document")).to_be_visible()
     keep(dark, "dark-compose-violations")

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from homeport.testing.browser import go
 from homeport.testing.docker import DockerEngine, docker_is_installed
 from homeport.testing.portal import PortalProcess
 from homeport.testing.three_services import COMPOSE, three_services_archive
@@ -66,7 +65,7 @@ def test_a_pasted_stack_is_deployed_and_its_containers_are_seen(
     keep(page, "stack-deployed")
     assert portal.fetch("shop", "/cgi-bin/visit").text.strip() == "one 1"
 
-    go(page, "/services/shop")
+    page.goto("/services/shop")
     page.get_by_role("link", name="Containers", exact=True).click()
     for part in ("web", "worker", "db"):
         row = page.locator(f"[data-part={part}]")
@@ -124,7 +123,7 @@ def test_the_document_is_changed_in_the_settings_and_counts_from_the_next_deploy
 
 
 def test_the_machine_under_the_portal_is_shown_in_three_bars(page: Page, keep: Keep) -> None:  # portal B1
-    go(page, "/")
+    page.goto("/")
     machine = page.get_by_role("region", name="This machine")
     for name in ("CPU", "Memory", "Disk"):
         expect(machine.get_by_text(name, exact=True)).to_be_visible()

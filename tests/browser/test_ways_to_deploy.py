@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from homeport.testing.browser import go
 from homeport.testing.git_server import GitServer
 from homeport.testing.portal import PortalProcess
 
@@ -45,7 +44,7 @@ def test_a_template_asks_for_what_it_needs(page: Page, portal: PortalProcess, ke
 
 
 def test_a_name_is_checked_as_one_types(page: Page, keep: Keep) -> None:
-    go(page, "/deploy?way=git")
+    page.goto("/deploy?way=git")
     name = page.get_by_label("Name", exact=True)
     for typed, problem in {
         "My app": "Use small letters.",
@@ -63,7 +62,7 @@ def test_a_folder_is_packed_here_without_what_is_ignored(
     page: Page, portal: PortalProcess, folder: Folder, app: App, keep: Keep
 ) -> None:
     files = {"main.py": app("one"), ".gitignore": "*.log\n", "debug.log": "x", "node_modules/a/index.js": "1"}
-    go(page, "/deploy?way=upload")
+    page.goto("/deploy?way=upload")
     page.get_by_label("Folder").set_input_files(folder("shop", files))
     expect(page.get_by_text("Left out: node_modules, 1 file named in .gitignore")).to_be_visible()
     expect(page.get_by_label("Name", exact=True)).to_have_value("shop")
@@ -82,7 +81,7 @@ def test_a_newer_archive_replaces_it(page: Page, portal: PortalProcess, app: App
     archive = tmp_path / "shop.zip"
     with zipfile.ZipFile(archive, "w") as packed:
         packed.writestr("main.py", app("two"))
-    go(page, "/services/shop")
+    page.goto("/services/shop")
     page.get_by_role("button", name="Redeploy").click()
     page.get_by_label("Archive").set_input_files(archive)
     page.get_by_role("dialog").get_by_role("button", name="Redeploy", exact=True).click()
@@ -91,7 +90,7 @@ def test_a_newer_archive_replaces_it(page: Page, portal: PortalProcess, app: App
 
 
 def test_a_log_waits_for_who_reads_it_and_finds_words(page: Page, keep: Keep) -> None:
-    go(page, "/services/shop/logs")
+    page.goto("/services/shop/logs")
     log = page.get_by_role("log")
     expect(log.get_by_text("ERROR upstream").first).to_be_visible()
     expect(log.get_by_text("/api/items/40 ").first).to_be_visible()
@@ -117,7 +116,7 @@ def test_a_repository_deploys_and_redeploys_its_newest_commit(
     page: Page, portal: PortalProcess, git_server: GitServer, app: App
 ) -> None:
     repository = git_server.repository("blog", {"main.py": app("one")})
-    go(page, "/deploy?way=git")
+    page.goto("/deploy?way=git")
     page.get_by_label("Repository").fill(repository.url)
     page.get_by_label("Name", exact=True).fill("blog")
     deploy(page)
@@ -135,7 +134,7 @@ def test_a_repository_deploys_and_redeploys_its_newest_commit(
 def test_a_failed_deploy_says_why_and_its_log_is_open_at_the_error(
     page: Page, portal: PortalProcess, folder: Folder, keep: Keep
 ) -> None:
-    go(page, "/deploy?way=upload")
+    page.goto("/deploy?way=upload")
     program = "print('reading the settings')\nraise SystemExit('Error: DATABASE_URL is not set')\n"
     page.get_by_label("Folder").set_input_files(folder("ledger", {"main.py": program}))
     deploy(page)
@@ -160,7 +159,7 @@ def test_home_shows_what_is_broken_first_with_what_to_press(page: Page, keep: Ke
 
 
 def test_a_deploy_that_waits_can_be_cancelled(page: Page, folder: Folder, keep: Keep) -> None:
-    go(page, "/deploy?way=upload")
+    page.goto("/deploy?way=upload")
     page.get_by_label("Folder").set_input_files(folder("slow", {"main.py": "import time\ntime.sleep(600)\n"}))
     deploy(page)
     expect(page.locator("[data-step=gate][data-status=running]")).to_be_visible()
