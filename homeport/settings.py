@@ -142,11 +142,47 @@ class Settings(BaseModel):
     )
     own_unit: str = Field("homeport", description="The unit that the portal itself runs in; it cannot be stopped.")
     unit_timeout: int = Field(30, ge=1, le=300, description="Longest action on a unit.")
+    relay: bool = Field(True, description="Serve tunnels: below the portal's name, for whoever may register one.")
+    relay_protocol: Literal["5", "7"] = Field(
+        "7", description="Version that clients are told; those of before May 2026 want 5, all others 7."
+    )
+    relay_approval: Literal["", "auto", "manual"] = Field(
+        "", description="Whether new tunnels wait for an approval; empty: auto on this machine alone, else manual."
+    )
+    relay_lease_seconds: int = Field(120, ge=30, le=86400, description="How long a lease lasts that names no time.")
+    relay_lease_max_seconds: int = Field(3600, ge=30, le=604800, description="Longest lease before it is renewed.")
+    relay_port_first: int = Field(40000, ge=1024, le=65535, description="First public port handed to tunnels.")
+    relay_port_last: int = Field(40999, ge=1024, le=65535, description="Last public port handed to tunnels.")
+    relay_tcp: bool = Field(True, description="Give tunnels raw TCP ports.")
+    relay_udp: bool = Field(True, description="Give tunnels UDP ports, by QUIC on the portal's port.")
+    relay_wallets: tuple[str, ...] = Field(
+        (), description="Wallets (0x…) that may administer the relay, besides the relay's own."
+    )
+    relay_sign_without_token: bool = Field(
+        False, description="Sign handshakes for clients of before May 2026, which send no token with them."
+    )
+    relay_signatures_per_minute: int = Field(
+        6000, ge=0, description="TLS handshakes signed a minute for one tunnel; 0 is no limit."
+    )
+    relay_discovery: bool = Field(False, description="Tell other relays of this one, and clients of those.")
+    relay_bootstraps: tuple[str, ...] = Field((), description="Relays (https://…) to find others by.")
+    relay_browser: str = Field(
+        "", description="Chromium that makes thumbnails of tunnels' pages: a program, or a DevTools URL; empty: none."
+    )
     ai_base_url: str = Field("", description="OpenAI-compatible URL of a model that may help to analyse a repository.")
     ai_key: SecretStr = Field(SecretStr(""), description="Key for that model.")
     ai_model: str = Field("", description="Name of that model.")
 
-    @field_validator("outbound_allow", "units", "dns_servers", "trusted_proxies", "certificate_proxies", mode="before")
+    @field_validator(
+        "outbound_allow",
+        "units",
+        "dns_servers",
+        "trusted_proxies",
+        "certificate_proxies",
+        "relay_wallets",
+        "relay_bootstraps",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

@@ -38,6 +38,10 @@ class Verb(StrEnum):
     SETTINGS_READ = "settings.read"
     SETTINGS_WRITE = "settings.write"
     RETENTION_WRITE = "retention.write"
+    TUNNELS_READ = "tunnels.read"
+    TUNNELS_WRITE = "tunnels.write"
+    RELAY_READ = "relay.read"
+    RELAY_WRITE = "relay.write"
 
 
 class Role(StrEnum):
@@ -99,6 +103,10 @@ NEEDS: Mapping[Verb, Need] = {
     Verb.SETTINGS_READ: Need("settings:read", Role.ADMIN, portal=True),
     Verb.SETTINGS_WRITE: Need("settings:write", Role.ADMIN, portal=True),
     Verb.RETENTION_WRITE: Need("retention:write", Role.SUPERADMIN, portal=True),
+    Verb.TUNNELS_READ: Need("services:read"),
+    Verb.TUNNELS_WRITE: Need("services:write"),
+    Verb.RELAY_READ: Need("relay:read", Role.ADMIN, portal=True),
+    Verb.RELAY_WRITE: Need("relay:write", Role.ADMIN, portal=True),
 }
 
 EVERYTHING = ("*",)

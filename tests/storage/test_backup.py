@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import text
 
 import homeport.identity.models
+import homeport.relay.models
 import homeport.services.models  # noqa: F401 - registers its tables
 from homeport.kit import sealed_file
 from homeport.kit.files import atomic_write

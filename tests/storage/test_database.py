@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, delete, select
 
 import homeport.identity.models
+import homeport.relay.models
 import homeport.services.models  # noqa: F401 - registers its tables
 from homeport.services.models import UploadRow
 from homeport.storage import Base, Database
