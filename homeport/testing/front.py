@@ -82,7 +82,7 @@ class Stage:
         self.routes.point(name, Target(app.port, instance), service_id="svc_1")
         return app
 
-    async def talk(self, data: bytes, *, within: float = 5) -> bytes:
+    async def talk(self, data: bytes, *, within: float = 10) -> bytes:
         """Send on a new connection, and everything that comes back until the proxy closes."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         writer.write(data)

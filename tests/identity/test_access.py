@@ -102,5 +102,6 @@ def test_a_machine_has_no_account_and_only_what_its_certificate_names() -> None:
         Verb.SERVICES_READ,
         Verb.JOBS_READ,
         Verb.TEMPLATES_READ,
+        Verb.TUNNELS_READ,
         Verb.SYSTEM_READ,
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -16,6 +15,7 @@ from homeport.identity.access import Actor
 from homeport.identity.tickets import EACH, LASTS, Tickets
 from homeport.testing.clock import ManualClock
 from homeport.testing.door import Door
+from homeport.testing.waiting import within
 from homeport.web import public_stats
 
 
@@ -130,7 +130,7 @@ async def test_what_ends_a_session_closes_its_sockets_within_a_second(door: Door
     async with door.client(token) as own, connect(f"ws://{address}/api/live?ticket={await ticket_of(own)}") as socket:
         await socket.recv()
         await end(door, own)
-        assert await asyncio.wait_for(close_code(socket), 1) == 4401
+        assert await within(1, close_code(socket)) == 4401
 
 
 async def test_the_sockets_of_a_key_close_with_the_demotion_of_its_owner(door: Door, address: str) -> None:
@@ -141,7 +141,7 @@ async def test_the_sockets_of_a_key_close_with_the_demotion_of_its_owner(door: D
     async with connect(f"ws://{address}/api/live", additional_headers=headers) as socket:
         await socket.recv()
         await _by_admin(door, "PUT", "/role", {"role": "user"})
-        assert await asyncio.wait_for(close_code(socket), 1) == 4401
+        assert await within(1, close_code(socket)) == 4401
 
 
 async def test_public_statistics_count_people_and_not_their_tabs(door: Door, address: str) -> None:  # P009

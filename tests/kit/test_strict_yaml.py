@@ -39,10 +39,10 @@ def test_an_alias_bomb_is_refused_at_once() -> None:
     levels += [
         f"{now}: &{now} [{','.join([f'*{before}'] * 9)}]" for before, now in zip("abcdefgh", "bcdefghi", strict=True)
     ]
-    started = time.monotonic()
+    started = time.thread_time()
     with pytest.raises(YamlRefused, match="anchors"):
         load_yaml("\n".join(levels))
-    assert time.monotonic() - started < 1
+    assert time.thread_time() - started < 1
 
 
 def test_deep_nesting_breaks_nothing() -> None:

@@ -77,7 +77,7 @@ def hello(authority: Authority, name: str) -> bytes:
     return outgoing.read()
 
 
-async def ends(sock_reader: asyncio.StreamReader, within: float = 3) -> bytes:
+async def ends(sock_reader: asyncio.StreamReader, within: float = 8) -> bytes:
     """Everything the server sends until it closes."""
     async with asyncio.timeout(within):
         with contextlib.suppress(ConnectionError):

@@ -93,7 +93,7 @@ async def test_readers_go_on_while_somebody_writes(database: Database) -> None:
     async with database.write() as session:
         session.add(upload("upl_1"))
         await session.flush()
-        async with asyncio.timeout(2), database.read() as reader:
+        async with asyncio.timeout(8), database.read() as reader:
             assert (await reader.scalars(select(UploadRow.id))).all() == []
 
 

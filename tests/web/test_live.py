@@ -24,6 +24,7 @@ from homeport.kit.changes import Change
 from homeport.kit.problems import Conflict
 from homeport.storage import Database
 from homeport.testing.door import Door, open_door
+from homeport.testing.waiting import within
 from homeport.web import LiveFeed
 
 
@@ -72,8 +73,8 @@ async def message(socket: ClientConnection) -> dict[str, Any]:
 
 
 async def close_code(socket: ClientConnection) -> int:
-    """How the server ended it, within two seconds."""
-    async with asyncio.timeout(2):
+    """How the server ended it."""
+    async with asyncio.timeout(30):
         try:
             while True:
                 await socket.recv()
@@ -259,9 +260,9 @@ async def test_signing_out_and_revoking_a_key_close_their_sockets_within_a_secon
             assert await by_key.recv() == "begun"
             await message(untouched)
             await client.delete(f"/api/auth/api-keys/{key['id']}")
-            assert await asyncio.wait_for(close_code(by_key), 1) == 4401
+            assert await within(1, close_code(by_key)) == 4401
             await client.post("/api/auth/logout")
-            assert await asyncio.wait_for(close_code(by_session), 1) == 4401
+            assert await within(1, close_code(by_session)) == 4401
             house.bus.publish(change(1))
             assert (await message(untouched))["type"] == "change"
     assert len(house.identity.sockets) == 0
@@ -283,7 +284,7 @@ async def test_a_socket_ends_with_its_session(house: Door, address: str) -> None
     async with open_socket(address, "/api/live", token) as socket:
         await message(socket)
         house.clock.advance(1)
-        assert await close_code(socket) == 4401
+        assert await within(2, close_code(socket)) == 4401
 
 
 async def test_the_portal_going_down_tells_its_sockets_to_come_back(house: Door, address: str) -> None:

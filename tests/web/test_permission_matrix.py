@@ -28,8 +28,9 @@ from homeport.testing.door import NO_LIMITS
 # What each caller may do, written down by hand: the table of the code is judged by this one.
 ANYBODYS = {Verb.CERTIFICATES_OWN}  # what a certificate may do about itself
 OWN = ANYBODYS | {Verb.ACCOUNT_SELF, Verb.ACCOUNT_WRITE, Verb.ACCOUNT_KEYS, Verb.ACCOUNT_SECURITY}
-READING = {Verb.SERVICES_READ, Verb.JOBS_READ, Verb.TEMPLATES_READ}
-DEPLOYING = {Verb.SERVICES_WRITE, Verb.SERVICES_DEPLOY, Verb.SERVICES_SECRETS, Verb.JOBS_WRITE}
+READING = {Verb.SERVICES_READ, Verb.JOBS_READ, Verb.TEMPLATES_READ, Verb.TUNNELS_READ}
+WRITING = {Verb.SERVICES_WRITE, Verb.TUNNELS_WRITE}
+DEPLOYING = WRITING | {Verb.SERVICES_DEPLOY, Verb.SERVICES_SECRETS, Verb.JOBS_WRITE}
 ONLY_SUPERADMIN = {Verb.USERS_DELETE, Verb.RETENTION_WRITE}
 ONLY_PORTAL = {
     Verb.CUSTOMERS_WRITE,
@@ -40,6 +41,8 @@ ONLY_PORTAL = {
     Verb.CERTIFICATES_WRITE,
     Verb.SETTINGS_READ,
     Verb.SETTINGS_WRITE,
+    Verb.RELAY_READ,
+    Verb.RELAY_WRITE,
 }
 EVERY_VERB = set(Verb) - {Verb.PUBLIC}
 MAY: dict[str, set[Verb]] = {
@@ -51,14 +54,14 @@ MAY: dict[str, set[Verb]] = {
     "admin": EVERY_VERB - ONLY_SUPERADMIN,
     "superadmin": EVERY_VERB,
     "viewer": OWN | READING,
-    "operator": OWN | READING | {Verb.SERVICES_WRITE},
+    "operator": OWN | READING | WRITING,
     "deployer": OWN | READING | DEPLOYING,
     "customer": OWN | READING,
     "customer_admin": EVERY_VERB - ONLY_SUPERADMIN - ONLY_PORTAL,
     "reading_key": ANYBODYS | {Verb.ACCOUNT_SELF} | READING,
     "users_key": OWN | READING,
     "reading_agent": ANYBODYS | READING,
-    "writing_agent": ANYBODYS | {Verb.SERVICES_WRITE},
+    "writing_agent": ANYBODYS | WRITING,
 }
 
 

@@ -76,7 +76,7 @@ async def serving(**options: Any) -> AsyncIterator[tuple[PortalServer, int]]:
         await portal.close(timeout=1)
 
 
-async def exchange(port: int, data: bytes, within: float = 5) -> bytes:
+async def exchange(port: int, data: bytes, within: float = 10) -> bytes:
     """Send, and everything that comes back until the server closes."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(data)
@@ -125,12 +125,12 @@ async def test_a_body_does_not_count_as_head() -> None:
 @pytest.mark.parametrize("begun", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: a\r\n"])
 async def test_a_head_that_does_not_come_is_not_waited_for(begun: bytes) -> None:
     async with serving(head_timeout=0.2) as (_, port):
-        assert await exchange(port, begun, within=2) == b""
+        assert await exchange(port, begun) == b""
 
 
 async def test_an_idle_connection_is_closed_after_its_keep_alive() -> None:
     async with serving(keep_alive=1) as (_, port):
-        answer = await exchange(port, b"GET /about HTTP/1.1\r\nHost: a\r\n\r\n", within=3)
+        answer = await exchange(port, b"GET /about HTTP/1.1\r\nHost: a\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 200")
 
 

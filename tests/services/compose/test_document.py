@@ -27,16 +27,16 @@ def test_a_duplicate_key_is_refused() -> None:  # apps G.7
 def test_an_alias_bomb_is_refused_quickly() -> None:  # apps G.7
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 10)]
-    before = time.monotonic()
+    before = time.thread_time()
     assert "values once its aliases are written out" in refusal("\n".join(lines))
-    assert time.monotonic() - before < 2
+    assert time.thread_time() - before < 2
 
 
 def test_a_merge_bomb_is_refused_quickly() -> None:
     lines = ["a0: &a0 {x: 1}"] + [f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}" for n in range(1, 12)]
-    before = time.monotonic()
+    before = time.thread_time()
     assert "written out" in refusal("\n".join(lines))
-    assert time.monotonic() - before < 2
+    assert time.thread_time() - before < 2
 
 
 def test_an_alias_inside_of_itself_is_refused() -> None:
@@ -45,9 +45,9 @@ def test_an_alias_inside_of_itself_is_refused() -> None:
 
 
 def test_too_many_values_are_refused_before_they_are_built() -> None:
-    before = time.monotonic()
+    before = time.thread_time()
     assert refusal("a: [" + "a," * 120_000 + "]") == "1: It has more than 20000 values."
-    assert time.monotonic() - before < 1
+    assert time.thread_time() - before < 1
 
 
 def test_too_large_and_too_deep_are_refused() -> None:
@@ -85,6 +85,6 @@ def test_a_document_at_the_limit_is_read_within_two_seconds() -> None:
     lines = ["services:", "  web:", "    image: nginx", "    environment:"]
     lines += [f"      NAME_{n}: {'v' * 1200}" for n in range(200)]
     text = "\n".join(lines)
-    before = time.monotonic()
+    before = time.thread_time()
     assert len(read(text, {}).web.environment) == 200
-    assert time.monotonic() - before < 2
+    assert time.thread_time() - before < 2

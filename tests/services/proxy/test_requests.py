@@ -173,9 +173,9 @@ async def test_events_are_sent_as_they_come(stage: Stage) -> None:
     await stage.app(app)
     reader, writer = await asyncio.open_connection("127.0.0.1", stage.port)
     writer.write(GET % b"")
-    await asyncio.wait_for(reader.readuntil(b"data: 1\n\n"), 2)
+    await asyncio.wait_for(reader.readuntil(b"data: 1\n\n"), 15)
     go.set()
-    await asyncio.wait_for(reader.readuntil(b"data: 2\n\n"), 2)
+    await asyncio.wait_for(reader.readuntil(b"data: 2\n\n"), 15)
     writer.close()
 
 
@@ -196,7 +196,7 @@ async def test_an_app_hears_when_its_client_is_gone(stage: Stage) -> None:
     await reader.readuntil(b"begun")
     assert stage.routes.in_flight("rel_1") == 1
     writer.close()
-    await asyncio.wait_for(gone.wait(), 2)
+    await asyncio.wait_for(gone.wait(), 15)
     assert stage.routes.in_flight("rel_1") == 0
 
 
