@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, LargeBinary, String, Text
+from sqlalchemy import JSON, BigInteger, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from homeport.storage.tables import Base, Instant
@@ -46,7 +46,7 @@ class IdentityPolicyRow(Base):
     approved: Mapped[bool]
     denied: Mapped[bool]
     banned: Mapped[bool]
-    bps: Mapped[int | None]
+    bps: Mapped[int | None] = mapped_column(BigInteger)
     changed_at: Mapped[datetime] = mapped_column(Instant)
 
 

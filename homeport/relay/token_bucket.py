@@ -9,7 +9,7 @@ class TokenBucket:
     """Holds at most one second's worth and starts empty. `rate` is bytes a second, None no limit; it may change at any
     time, for what is open as well. Times are `time.monotonic()`'s."""
 
-    __slots__ = ("_at", "_rate", "_tokens")
+    __slots__ = ("__weakref__", "_at", "_rate", "_tokens")
 
     def __init__(self, rate: int | None, now: float) -> None:
         self._rate = rate

@@ -43,7 +43,7 @@ def upgrade() -> None:
         sa.Column("approved", sa.Boolean(), nullable=False),
         sa.Column("denied", sa.Boolean(), nullable=False),
         sa.Column("banned", sa.Boolean(), nullable=False),
-        sa.Column("bps", sa.Integer(), nullable=True),
+        sa.Column("bps", sa.BigInteger(), nullable=True),
         sa.Column("changed_at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("identity_key", name=op.f("pk_relay_identity_policies")),
     )
