@@ -175,3 +175,28 @@ class DomainRow(Base):
     proven: Mapped[str | None] = mapped_column(String(253), unique=True)  # the domain once verified: one service's only
 
     __table_args__ = (Index("ix_service_domains_service_domain", "service_id", "domain", unique=True),)
+
+
+class ShareRow(Base):
+    """A tunnel that an agent within the portal keeps open for a service.
+
+    `relays` are URLs, none for the portal's own; `key` is the tunnel's private key, sealed; `customer_id` is the
+    service's; `access` is `everyone` or `signed_in`. A share past `expires_at` is shown for a while and serves nobody.
+    """
+
+    __tablename__ = "shares"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    service_id: Mapped[str] = mapped_column(ForeignKey("services.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(63), unique=True)
+    owner_id: Mapped[str] = mapped_column(String(40), index=True)
+    owner_name: Mapped[str] = mapped_column(String(64))
+    customer_id: Mapped[str | None] = mapped_column(String(64))
+    relays: Mapped[list[str]] = mapped_column(Json)
+    access: Mapped[str] = mapped_column(String(16))
+    description: Mapped[str] = mapped_column(Text)
+    hide: Mapped[bool]
+    address: Mapped[str] = mapped_column(String(42))
+    key: Mapped[str] = mapped_column(Text)  # sealed
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -47,6 +47,7 @@ class SealedColumn:
 SEALED = (
     SealedColumn("services", "variables", ("id",), lambda row: str(row["id"])),
     SealedColumn("releases", "variables", ("service_id",), lambda row: str(row["service_id"])),
+    SealedColumn("shares", "key", ("id",), lambda row: f"share {row['id']}"),
     SealedColumn("users", "totp_secret", ("id",), lambda row: f"{row['id']}/totp"),
     # an option that is a secret: sealed under its own name
     SealedColumn("options", "value", ("name",), lambda row: str(row["name"])),

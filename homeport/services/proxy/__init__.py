@@ -1,6 +1,7 @@
 """The way from a visitor to an app: HTTP/1.1 in, HTTP/1.1 out, streamed both ways.
 
-Owns the connections of both sides. Asks Routes for each request. Its doors are `Proxy` and `Limits`.
+Owns the connections of both sides. Asks Routes for each request. Its doors are `Proxy`, `Limits` and, for
+tunnels, `Gate` and `Dial`.
 """
 
 from __future__ import annotations
@@ -10,25 +11,31 @@ import asyncio
 import structlog
 
 from homeport.services.exposure import Routes
-from homeport.services.proxy.apps import Pools
+from homeport.services.proxy.apps import Dial, Pools, straight
 from homeport.services.proxy.downstream import ClientConnection
-from homeport.services.proxy.exchange import Desk
+from homeport.services.proxy.exchange import Admitted, Client, Desk, Gate
 from homeport.services.proxy.limits import Limits
 
-__all__ = ["Limits", "Proxy"]
+__all__ = ["Admitted", "Client", "Dial", "Gate", "Limits", "Proxy"]
 
 log = structlog.get_logger()
 
 
 class Proxy:
-    """Serves every app at `<name>.<domain>`. `tick` is how often deadlines are looked at, in seconds."""
+    """Serves every app at `<name>.<domain>`. `tick` is how often deadlines are looked at, in seconds.
+
+    With a `gate` its connections come through tunnels: without TLS of their own, from https:// addresses.
+    """
 
     def __init__(
-        self, routes: Routes, *, domain: str = "localhost", limits: Limits | None = None, tick: float = 0.5
-    ) -> None:
+        self, routes: Routes, *, domain: str = "localhost", limits: Limits | None = None, tick: float = 0.5,
+        gate: Gate | None = None, dial: Dial = straight,
+    ) -> None:  # fmt: skip
         limits = limits or Limits()
-        self._pools = Pools(limits)
-        self._desk = Desk(routes, b"." + domain.lower().encode(), limits, self._pools)
+        self._pools = Pools(limits, dial)
+        self._desk = Desk(
+            routes, b"." + domain.lower().encode(), limits, self._pools, gate=gate, tunnelled=gate is not None
+        )
         self._limits = limits
         self._tick = tick
         self._clients: set[ClientConnection] = set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from typing import Protocol, cast
 
 from homeport.services.exposure import Target
@@ -101,11 +102,23 @@ class AppConnection(asyncio.Protocol):
         self.transport.abort()
 
 
-class Pools:
-    """Idle connections by target, the youngest first, and the count of all connections by instance."""
+Dial = Callable[[Callable[[], asyncio.Protocol], Target], Awaitable[object]]
 
-    def __init__(self, limits: Limits) -> None:
+
+async def straight(protocol: Callable[[], asyncio.Protocol], target: Target) -> object:
+    """Connect to where the target says, in plain TCP. Raises OSError."""
+    return await asyncio.get_running_loop().create_connection(protocol, target.host, target.port)
+
+
+class Pools:
+    """Idle connections by target, the youngest first, and the count of all connections by instance.
+
+    `dial` makes a new one; raises OSError.
+    """
+
+    def __init__(self, limits: Limits, dial: Dial = straight) -> None:
         self.limits = limits
+        self._dial = dial
         self._idle: dict[Target, list[AppConnection]] = {}
         self._open: Counter[str] = Counter()
 
@@ -132,7 +145,7 @@ class Pools:
         self._open[target.instance_id] += 1
         try:
             async with asyncio.timeout(self.limits.connect):
-                await asyncio.get_running_loop().create_connection(lambda: connection, target.host, target.port)
+                await self._dial(lambda: connection, target)
         except BaseException:
             self.forget(connection)
             raise

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from enum import Enum, auto
 from typing import Any, cast
 
 from homeport.services.proxy import heads, pages
-from homeport.services.proxy.exchange import Desk, Exchange
+from homeport.services.proxy.exchange import Admitted, Desk, Exchange
 from homeport.services.proxy.heads import Visitor
 from homeport.services.proxy.pages import Trouble
 from homeport.wire.http1 import End, Framing, Malformed, RequestHead, RequestReader
@@ -62,7 +63,7 @@ class ClientConnection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)  # uvloop's are not subclasses
         self._transport.set_write_buffer_limits(high=self._desk.limits.buffered_bytes)
         peer = transport.get_extra_info("peername")
-        secure = transport.get_extra_info("sslcontext") is not None
+        secure = self._desk.tunnelled or transport.get_extra_info("sslcontext") is not None
         self.visitor = Visitor(_address(peer), b"https" if secure else b"http")
         self._allow(self._desk.limits.head)
         if not self._made(self):
@@ -206,6 +207,13 @@ class ClientConnection(asyncio.Protocol):
             self.send(heads.trouble(pages.MISDIRECTED, name="", head=head, keep_alive=keep_alive))
             self.finished(keep_alive=keep_alive, request_done=done)
             return
+        if self._desk.gate is not None:
+            passed = self._desk.gate.admit(self, name, head)
+            if not isinstance(passed, Admitted):
+                self.send(passed)
+                self.finished(keep_alive=False, request_done=head.framing is Framing.NONE)
+                return
+            head, self.visitor = passed.head, replace(self.visitor, user=passed.user)
         self._exchange = Exchange(self._desk, self, head, name, host)
         self._exchange.begin()
 

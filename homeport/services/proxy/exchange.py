@@ -24,14 +24,32 @@ MAX_INFORMATIONAL = 16  # responses before the final one
 _IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
 
 
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A request that may go on: its head for the app, and who signed in for it."""
+
+    head: RequestHead
+    user: bytes | None = None
+
+
+class Gate(Protocol):
+    """Asked before each request is passed on."""
+
+    def admit(self, client: Client, name: str, head: RequestHead) -> Admitted | bytes:
+        """What goes on to the app called `name`; or a whole answer of the gate's own, which closes the connection."""
+        ...
+
+
 @dataclass
 class Desk:
-    """What the connections of one proxy share."""
+    """What the connections of one proxy share. `tunnelled`: they came through a tunnel, whose end took TLS off."""
 
     routes: Routes
     suffix: bytes  # of the apps' host names: a dot and the domain
     limits: Limits
     pools: Pools
+    gate: Gate | None = None
+    tunnelled: bool = False
     connects: set[asyncio.Task[None]] = field(default_factory=set)  # under way
     closing: bool = False
 

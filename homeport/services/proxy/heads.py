@@ -14,7 +14,7 @@ _HOP_BY_HOP = frozenset(
 # What the proxy says itself, and `Proxy`, which CGI programs mistake for a setting of their own (httpoxy).
 _SPOKEN_FOR = frozenset(
     b"host content-length expect forwarded x-forwarded-for x-forwarded-proto x-forwarded-host x-forwarded-port "
-    b"x-forwarded-server x-forwarded-prefix x-forwarded-ssl x-real-ip proxy".split()
+    b"x-forwarded-server x-forwarded-prefix x-forwarded-ssl x-real-ip x-homeport-user proxy".split()
 )
 _NOT_TO_APP = _HOP_BY_HOP | _SPOKEN_FOR
 _NOT_TO_CLIENT = _HOP_BY_HOP
@@ -24,10 +24,11 @@ _STATUS_LINES = {status.value: b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.en
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Who is at the other end of a client's connection, and how it came."""
+    """Who is at the other end of a client's connection, and how it came; `user` is who signed in for it, verified."""
 
     address: bytes
     scheme: bytes
+    user: bytes | None = None
 
 
 def to_app(head: RequestHead, host: bytes, visitor: Visitor) -> bytes:
@@ -49,6 +50,8 @@ def to_app(head: RequestHead, host: bytes, visitor: Visitor) -> bytes:
         parts.append(b"Expect: 100-continue\r\n")
     if head.upgrade is not None:
         parts.append(b"Connection: Upgrade\r\nUpgrade: %s\r\n" % head.upgrade)
+    if visitor.user is not None:
+        parts.append(b"X-Homeport-User: %b\r\n" % visitor.user)
     parts.append(
         b"X-Forwarded-For: %b\r\nX-Real-IP: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b\r\n"
         b"X-Forwarded-Port: %b\r\n\r\n"

@@ -1,4 +1,4 @@
-"""Leases of the relay, its policy, its peers."""
+"""Leases of the relay, its policy, its peers, and tunnels for services."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -65,3 +65,29 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("url", name=op.f("pk_relay_peers")),
     )
     op.create_index(op.f("ix_relay_peers_address"), "relay_peers", ["address"])
+    _shares()
+
+
+def _shares() -> None:
+    op.create_table(
+        "shares",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("service_id", sa.String(length=40), nullable=False),
+        sa.Column("name", sa.String(length=63), nullable=False),
+        sa.Column("owner_id", sa.String(length=40), nullable=False),
+        sa.Column("owner_name", sa.String(length=64), nullable=False),
+        sa.Column("customer_id", sa.String(length=64), nullable=True),
+        sa.Column("relays", sa.JSON(), nullable=False),
+        sa.Column("access", sa.String(length=16), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("hide", sa.Boolean(), nullable=False),
+        sa.Column("address", sa.String(length=42), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("created_at", INSTANT, nullable=False),
+        sa.Column("expires_at", INSTANT, nullable=True),
+        sa.ForeignKeyConstraint(["service_id"], ["services.id"], name=op.f("fk_shares_service_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_shares")),
+        sa.UniqueConstraint("name", name=op.f("uq_shares_name")),
+    )
+    op.create_index(op.f("ix_shares_owner_id"), "shares", ["owner_id"])
+    op.create_index(op.f("ix_shares_service_id"), "shares", ["service_id"])
