@@ -52,9 +52,15 @@ class Sessions(Protocol):
         """End them all, and let nobody wait for one any more."""
         ...
 
+    def dismiss(self) -> None:
+        """End them all, and those who wait for one; later ones are taken."""
+        ...
+
 
 class Bridge(Protocol):
     """One visitor being served: a connection, or the flows of a QUIC connection."""
+
+    address: str  # the visitor's
 
     def cut(self) -> None:
         """End both sides at once."""

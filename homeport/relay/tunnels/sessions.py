@@ -168,6 +168,10 @@ class ReadySessions:
         self._closed = True
         if self._check is not None:
             self._check.cancel()
+        self.dismiss()
+
+    def dismiss(self) -> None:
+        """As `close`, for now: sessions that come later are taken, if the policy lets them."""
         while self._idle:
             self._idle.popleft().close()
         for queue in list(self._waiting.values()):
