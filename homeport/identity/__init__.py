@@ -156,6 +156,8 @@ class Identity:
             ended=self.ended,
             narrowed=self.narrowed,
         )
+        # Of those who administer the relay alone; the relay, which stands above, puts its own in here.
+        self.wallet_of: Callable[[HTTPConnection], Actor | None] = lambda _connection: None
         self.open_mode = OpenMode(database, clock, settings, base_url)
         self.openid = OpenId(
             database, clock, settings, sealer, guard, self.sessions,
@@ -302,8 +304,8 @@ class Identity:
         return user
 
     async def authenticate(self, connection: HTTPConnection) -> tuple[Actor, str]:
-        """Who asks, and by what: a bearer token or key, `?token=`, `?ticket=` (WebSockets), else the client certificate
-        where one is asked for, else the cookie.
+        """Who asks, and by what: a bearer token or key, `?token=`, `?ticket=` (WebSockets), else a wallet's session, else
+        the client certificate where one is asked for, else the cookie.
 
         Raises Unauthenticated, OriginRefused for a cookie or certificate that another site's page made the browser
         send, CertificateRequired, CertificateRevoked, and SecondFactorRequired for a certificate that is not enough.
@@ -312,6 +314,10 @@ class Identity:
         if connection.scope["type"] == "websocket" and is_foreign(connection, self._base_url):
             raise OriginRefused("This WebSocket was not opened by a page of this portal.")
         token, via = presented(connection)
+        if not token and (wallet := self.wallet_of(connection)) is not None:
+            if needs_origin(connection) and is_foreign(connection, self._base_url):
+                raise OriginRefused("This request did not come from a page of this portal.")
+            return wallet, "wallet"
         if not token and holder is not None:
             if needs_origin(connection) and is_foreign(connection, self._base_url):
                 raise OriginRefused("This request did not come from a page of this portal.")

@@ -27,8 +27,8 @@ Rate = Literal["api", "auth", "none"]
 
 @dataclass
 class Call:
-    """One request or WebSocket: who asks, by what (`bearer`, `query`, `ticket`, `cookie`, `certificate`, `open`,
-    `none`), from where; its place in the rate limit; and the act to be recorded, if it may change something."""
+    """One request or WebSocket: who asks, by what (`bearer`, `query`, `ticket`, `wallet`, `certificate`, `cookie`,
+    `open`, `none`), from where; its place in the rate limit; and the act to be recorded, if it may change something."""
 
     address: str
     actor: Actor = ANONYMOUS
@@ -128,7 +128,7 @@ class Guard:
         if self.rate == "auth":
             who, limit = f"auth:{network_of(call.address)}", settings.rate_limit_auth
         else:
-            pages = call.via in {"cookie", "open"} or (call.via == "certificate" and actor.kind == "user")
+            pages = call.via in {"cookie", "open", "wallet"} or (call.via == "certificate" and actor.kind == "user")
             limit = settings.rate_limit_pages if pages else settings.rate_limit_api
             if actor.kind == "anonymous":
                 who = f"api:{network_of(call.address)}"
