@@ -304,8 +304,8 @@ class Identity:
         return user
 
     async def authenticate(self, connection: HTTPConnection) -> tuple[Actor, str]:
-        """Who asks, and by what: a bearer token or key, `?token=`, `?ticket=` (WebSockets), else a wallet's session, else
-        the client certificate where one is asked for, else the cookie.
+        """Who asks, and by what: a bearer token or key, `?token=`, `?ticket=` (WebSockets), else a wallet's session,
+        else the client certificate where one is asked for, else the cookie.
 
         Raises Unauthenticated, OriginRefused for a cookie or certificate that another site's page made the browser
         send, CertificateRequired, CertificateRevoked, and SecondFactorRequired for a certificate that is not enough.
