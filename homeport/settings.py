@@ -151,12 +151,19 @@ class Settings(BaseModel):
     )
     relay_lease_seconds: int = Field(120, ge=30, le=86400, description="How long a lease lasts that names no time.")
     relay_lease_max_seconds: int = Field(3600, ge=30, le=604800, description="Longest lease before it is renewed.")
+    relay_leases: int = Field(10_000, ge=1, le=100_000, description="Tunnels at the same time.")
+    relay_leases_per_address: int = Field(
+        100, ge=0, description="Of those, registered from one address by whoever is not signed in; 0 is no limit."
+    )
     relay_port_first: int = Field(40000, ge=1024, le=65535, description="First public port handed to tunnels.")
     relay_port_last: int = Field(40999, ge=1024, le=65535, description="Last public port handed to tunnels.")
     relay_tcp: bool = Field(True, description="Give tunnels raw TCP ports.")
     relay_udp: bool = Field(True, description="Give tunnels UDP ports, by QUIC on the portal's port.")
     relay_wallets: tuple[str, ...] = Field(
         (), description="Wallets (0x…) that may administer the relay, besides the relay's own."
+    )
+    relay_keyless: bool = Field(
+        True, description="Sign handshakes of tunnels whose clients have no key, with a pair that is not the portal's."
     )
     relay_sign_without_token: bool = Field(
         False, description="Sign handshakes for clients of before May 2026, which send no token with them."
