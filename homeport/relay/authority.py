@@ -16,6 +16,7 @@ import structlog
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from homeport.kit.clock import Clock
@@ -124,6 +125,34 @@ class Authority:
         """The authority's own certificate."""
         return self._ca
 
+    def certify(
+        self, key: CertificatePublicKeyTypes, name: str = "", *, lifetime: timedelta = LEAF_LIFETIME - BACKDATED
+    ) -> x509.Certificate:
+        """A server certificate for somebody else's key: for one host name, or without one for all that the base leaf
+        holds (the portal's name, what is below it, this machine)."""
+        now = self._clock.now()
+        common_name = name or self._domain
+        subject = [x509.NameAttribute(NameOID.COMMON_NAME, common_name)] if len(common_name) <= 64 else []
+        return (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name(subject))
+            .issuer_name(self._ca.subject)
+            .public_key(key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - BACKDATED)
+            .not_valid_after(min(now + lifetime, self._ca.not_valid_after_utc))
+            .add_extension(x509.SubjectAlternativeName(self._names(name)), critical=not subject)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(_usage(signs_certificates=False), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
+                critical=False,
+            )
+            .sign(self._key, hashes.SHA256())
+        )
+
     def _leaf_for(self, name: str | None) -> _Leaf:
         key = name.lower().removesuffix(".") if name else ""
         is_foreign = False
@@ -210,31 +239,10 @@ class Authority:
 
     def _mint(self, name: str) -> _Leaf:
         key = ec.generate_private_key(ec.SECP256R1())
+        leaf = self.certify(key.public_key(), name)
         now = self._clock.now()
-        until = min(now + LEAF_LIFETIME - BACKDATED, self._ca.not_valid_after_utc)
-        common_name = name or self._domain
-        subject = [x509.NameAttribute(NameOID.COMMON_NAME, common_name)] if len(common_name) <= 64 else []
-        leaf = (
-            x509.CertificateBuilder()
-            .subject_name(x509.Name(subject))
-            .issuer_name(self._ca.subject)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - BACKDATED)
-            .not_valid_after(until)
-            .add_extension(x509.SubjectAlternativeName(self._names(name)), critical=not subject)
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_usage(signs_certificates=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
-                critical=False,
-            )
-            .sign(self._key, hashes.SHA256())
-        )
         context = server_context(_pem(key) + leaf.public_bytes(serialization.Encoding.PEM))
-        return _Leaf(context, leaf, now + (until - now) * 2 / 3)
+        return _Leaf(context, leaf, now + (leaf.not_valid_after_utc - now) * 2 / 3)
 
 
 def _usage(*, signs_certificates: bool) -> x509.KeyUsage:

@@ -11,6 +11,7 @@ from homeport.kit.sealing import Sealer
 from homeport.relay.authority import Authority
 from homeport.relay.certificates.acme import Accounts, AcmeIssuer, AlpnAnswers, Binding, HttpAnswers, Transport
 from homeport.relay.certificates.certificates import Certificates, Defaults
+from homeport.relay.certificates.keyless import Keyless
 from homeport.relay.certificates.orders import Orders
 from homeport.relay.certificates.provider_secrets import ProviderSecrets
 from homeport.relay.certificates.shelf import Shelf
@@ -34,8 +35,14 @@ def assembled(
     transport = Transport(guard, settings.acme_ca_file)
     secret = settings.acme_eab_secret.get_secret_value()
     binding = Binding(settings.acme_eab_key_id, secret) if settings.acme_eab_key_id and secret else None
-    issuer = AcmeIssuer(Accounts(folder / "accounts"), transport, guard, clock, http, alpn, binding)
     shelf = Shelf(folder, clock, ProviderSecrets(options, sealer, clock))
+    keyless = Keyless(
+        settings.data_dir / "relay" / "keyless.key", authority, shelf, clock,
+        domain=settings.domain.lower(), enabled=settings.relay and settings.relay_keyless,
+    )  # fmt: skip
+    issuer = AcmeIssuer(
+        Accounts(folder / "accounts"), transport, guard, clock, http, alpn, binding, key_for=keyless.key_for
+    )
     defaults = Defaults(
         settings.domain.lower(),
         settings.acme_email,
@@ -44,6 +51,6 @@ def assembled(
         settings.stream_domain,
     )
     return Certificates(
-        authority, shelf, Orders(shelf, issuer, clock, record), clock, defaults,
+        authority, shelf, Orders(shelf, issuer, clock, record), clock, defaults, keyless,
         wanted=wanted, answer_hello=alpn.find, answer_plain=http.find, end=transport.close,
     )  # fmt: skip

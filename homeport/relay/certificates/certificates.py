@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,9 +14,10 @@ from cryptography import x509
 from homeport.kit.clock import Clock, rfc3339
 from homeport.kit.problems import ValidationFailed
 from homeport.relay.authority import Authority
+from homeport.relay.certificates.keyless import Keyless
 from homeport.relay.certificates.names import host_name, host_or_address
 from homeport.relay.certificates.orders import Order, Orders
-from homeport.relay.certificates.origin import Challenge, Origin, Wish
+from homeport.relay.certificates.origin import KEYLESS, Challenge, Origin, Wish
 from homeport.relay.certificates.pairs import Pair, covers, describe, names_of, read_pair
 from homeport.relay.certificates.problems import RenewalRefused
 from homeport.relay.certificates.renewals import Renewals
@@ -44,6 +45,7 @@ class Defaults:
 class Certificates:
     """An uploaded, self-signed or ACME certificate that covers a name serves it; else the own authority's leaf does.
 
+    Clients of the relay are shown the pair of `keyless`, which signs their handshakes.
     `wanted` lists apps' own domains. `answer_hello` and `answer_plain` are for the ingress: challenges of open orders.
     `open` before serving; `run` renews; `close` ends open orders, and `end` what they used.
     """
@@ -55,6 +57,7 @@ class Certificates:
         orders: Orders,
         clock: Clock,
         defaults: Defaults,
+        keyless: Keyless,
         *,
         wanted: Callable[[], Iterable[str]] = lambda: (),
         answer_hello: Callable[[ClientHello], Handler | None] = lambda _: None,
@@ -65,6 +68,7 @@ class Certificates:
         self.answer_plain = answer_plain
         self.orders = orders
         self.shelf = shelf
+        self.keyless = keyless
         self.renewals = Renewals(shelf, orders, clock, wanted=wanted, wish_for=self._wish_for)
         self._authority = authority
         self._clock = clock
@@ -72,8 +76,9 @@ class Certificates:
         self._end = end
 
     async def open(self) -> None:
-        """Read what is kept."""
+        """Read what is kept. Raises AuthorityBroken."""
         await self.shelf.open()
+        await self.keyless.open()
 
     async def run(self) -> None:
         """Renew until it is cancelled."""
@@ -88,6 +93,11 @@ class Certificates:
     def context_for(self, name: str | None) -> ssl.SSLContext:
         """The server context for a new connection; a look-up in a dictionary unless the authority has to mint."""
         return self.shelf.context_for(name) or self._authority.context_for(name)
+
+    def context_for_hello(self, hello: ClientHello) -> ssl.SSLContext:
+        """The same for a hello to the portal's own port: what cannot be a browser gets the relay's own pair."""
+        pair = self.keyless.pair_for(hello)
+        return pair.context if pair is not None else self.context_for(hello.server_name)
 
     def info(self, hostname: str | None = None) -> dict[str, Any]:
         """The certificate that `hostname` (by default the portal's own name) is shown (seed 002 docs)."""
@@ -125,7 +135,25 @@ class Certificates:
     async def upload(self, cert: str, key: str) -> Kept:
         """Serve this pair from the next connection on. Raises CertificateRefused, and then nothing changes."""
         pair = await asyncio.to_thread(read_pair, cert, key, self._clock.now())
+        self.keyless.check_other(pair)
         return await self.shelf.put(pair.domain, pair, Origin("custom", pair.names, self._clock.now()))
+
+    async def upload_keyless(self, cert: str, key: str) -> Kept:
+        """The pair that clients of the relay are shown. Raises CertificateRefused, and then nothing changes."""
+        pair = await asyncio.to_thread(read_pair, cert, key, self._clock.now())
+        self.keyless.check(pair)
+        return await self.shelf.put(KEYLESS, pair, Origin("custom", self.keyless.names, self._clock.now()))
+
+    def keyless_wish(self, *, email: str | None, directory_url: str | None, dns: dict[str, Any] | None) -> Wish:
+        """For the portal's name and all names below it, by dns-01. Raises ValidationFailed."""
+        wish = self.wish(self.keyless.names, email=email, challenge="dns-01", directory_url=directory_url, dns=dns)
+        return replace(wish, known_as=KEYLESS)
+
+    def keyless_info(self) -> dict[str, Any]:
+        """Whether handshakes are signed, with which certificate; `certificate` is None when they are not."""
+        pair, source = self.keyless.pair(), self.keyless.source
+        described = describe(pair.leaf, self._clock.now()) if pair is not None else None
+        return {"enabled": self.keyless.enabled, "source": source, "certificate": described}
 
     async def self_sign(self, hostname: str, days: int, key_type: KeyType) -> Kept:
         """Make a self-signed one and serve it for `hostname`."""

@@ -12,11 +12,12 @@ from homeport.kit.clock import parse_rfc3339, rfc3339, rfc3339_ms
 
 Method = Literal["letsencrypt", "selfsigned", "custom"]  # as seed 002's clients know them
 Challenge = Literal["http-01", "dns-01", "tls-alpn-01"]
+KEYLESS = "_keyless"  # what the relay's own pair is known by: no host has such a name
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What to order from an ACME directory. `names` begins with the name it is known by.
+    """What to order from an ACME directory. `names` begins with the name it is known by, unless `known_as` says so.
 
     `dns` says who sets TXT records (dns-01 only); it may hold secrets. `automatic`: nobody asked, a proven domain did.
     """
@@ -27,10 +28,11 @@ class Wish:
     directory_url: str
     dns: Mapping[str, Any] | None = field(default=None, repr=False)
     automatic: bool = False
+    known_as: str = ""
 
     @property
     def domain(self) -> str:
-        return self.names[0]
+        return self.known_as or self.names[0]
 
     @property
     def needs_a_person(self) -> bool:

@@ -14,7 +14,7 @@ import structlog
 from homeport.kit.clock import Clock
 from homeport.kit.files import atomic_write
 from homeport.kit.problems import Problem
-from homeport.relay.certificates.origin import Origin, from_json, to_json
+from homeport.relay.certificates.origin import KEYLESS, Origin, from_json, to_json
 from homeport.relay.certificates.pairs import Pair, load_pair, read_pair
 from homeport.relay.certificates.problems import CertificateNotFound, CertificateRefused
 from homeport.relay.certificates.provider_secrets import ProviderSecrets
@@ -42,7 +42,8 @@ class Kept:
 class Shelf:
     """Owns `directory`: `<domain>.pem` and `<domain>.json`, both 0600; `*` is written `_wildcard`.
 
-    Of those that cover a name and have not run out, the one installed last serves; exact names win over wildcards.
+    Of those that cover a name and have not run out, the one installed last serves; exact names win over wildcards. The
+    relay's own pair lies here, too, and serves no name. `changes` counts what was put, noted, removed and read.
     """
 
     def __init__(self, directory: Path, clock: Clock, secrets: ProviderSecrets) -> None:
@@ -51,6 +52,7 @@ class Shelf:
         self._secrets = secrets
         self._kept: dict[str, Kept] = {}
         self._by_name: dict[str, list[Kept]] = {}  # installed last comes first
+        self.changes = 0
         self._lock = asyncio.Lock()
 
     async def open(self) -> None:
@@ -74,6 +76,11 @@ class Shelf:
                 if kept.not_after > now:
                     return kept
         return None
+
+    @property
+    def keyless(self) -> Kept | None:
+        """The relay's own pair, where one was uploaded or ordered; it may have run out."""
+        return self._kept.get(KEYLESS)
 
     def list(self) -> list[Kept]:
         """All, by name."""
@@ -124,9 +131,10 @@ class Shelf:
     def _take(self, kept: dict[str, Kept]) -> None:
         by_name: dict[str, list[Kept]] = {}
         for each in sorted(kept.values(), key=lambda one: one.origin.installed_at, reverse=True):
-            for name in each.origin.serves:
+            for name in each.origin.serves if each.domain != KEYLESS else ():
                 by_name.setdefault(name, []).append(each)
         self._kept, self._by_name = kept, by_name
+        self.changes += 1
 
     def _path(self, domain: str) -> Path:
         stem = domain.replace("*", "_wildcard", 1)

@@ -3,6 +3,6 @@
 Owns nothing on disk: the pair is `certificates.keyless`'s. Calls leases and policy; appends to the audit log.
 """
 
-from homeport.relay.signing.signing import MAX_BODY_BYTES, PATH, Signing
+from homeport.relay.signing.signing import PATH, READ_BYTES, Signing
 
-__all__ = ["MAX_BODY_BYTES", "PATH", "Signing"]
+__all__ = ["PATH", "READ_BYTES", "Signing"]

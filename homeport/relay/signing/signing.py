@@ -31,6 +31,7 @@ log = structlog.get_logger()
 PATH = "/v1/sign"
 KEY_ID = "relay-cert"
 MAX_BODY_BYTES = 4096
+READ_BYTES = 64 * 1024  # what a front reads before it gives up: a body in between gets the answer of this path
 SKEW_SECONDS = 30
 LONGEST_NONCE = 128  # characters; clients send 32
 MOST_HOLDERS = 20_000  # who is counted at a time

@@ -12,6 +12,7 @@ from homeport.identity.audit import Act
 from homeport.kit.sealing import Sealer
 from homeport.relay import Authority
 from homeport.relay.certificates.certificates import Certificates, Defaults
+from homeport.relay.certificates.keyless import Keyless
 from homeport.relay.certificates.orders import Orders
 from homeport.relay.certificates.provider_secrets import ProviderSecrets
 from homeport.relay.certificates.shelf import Shelf
@@ -50,9 +51,12 @@ class Bench:
 
         shelf = Shelf(self.folder / "tls", self.clock, ProviderSecrets(self.options, self.sealer, self.clock))
         orders = Orders(shelf, self.issuer, self.clock, record)
+        keyless = Keyless(
+            self.folder / "relay" / "keyless.key", self.authority, shelf, self.clock, domain=DOMAIN, enabled=True
+        )
         defaults = Defaults(DOMAIN, self.email, DIRECTORY, "http-01")
         self.certificates = Certificates(
-            self.authority, shelf, orders, self.clock, defaults, wanted=lambda: list(self.domains)
+            self.authority, shelf, orders, self.clock, defaults, keyless, wanted=lambda: list(self.domains)
         )
         return self.certificates
 

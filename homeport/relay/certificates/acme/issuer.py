@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
@@ -44,7 +44,8 @@ class Issuer(Protocol):
 
 
 class AcmeIssuer:
-    """One key pair for each certificate, ECDSA on P-256; it never leaves this machine."""
+    """One key pair for each certificate, ECDSA on P-256; it never leaves this machine. `key_for` gives the key for a
+    wish whose certificates all have the same one, None for the others."""
 
     def __init__(
         self,
@@ -55,7 +56,10 @@ class AcmeIssuer:
         http: HttpAnswers,
         alpn: AlpnAnswers,
         binding: Binding | None = None,
+        *,
+        key_for: Callable[[Wish], ec.EllipticCurvePrivateKey | None] = lambda _: None,
     ) -> None:
+        self._key_for = key_for
         self._accounts = accounts
         self._transport = transport
         self._guard = guard
@@ -77,7 +81,7 @@ class AcmeIssuer:
         if strange := next((each.domain for each in open_ if each.domain not in ordered), None):
             raise AcmeFailed(f"The directory wants a proof for {strange[:100]!r}, which was not ordered.")
         await self._prove(client, answers, open_)
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = self._key_for(wish) or ec.generate_private_key(ec.SECP256R1())
         request = (
             x509.CertificateSigningRequestBuilder()
             .subject_name(x509.Name([]))
