@@ -32,10 +32,10 @@ _PLAIN_HOST = re.compile(
 class Handler(Protocol):
     """Owns the connections of some names."""
 
-    async def handle(self, sock: socket.socket, address: Any, name: str | None, /) -> None:
-        """Take over `sock`: non-blocking, not a byte read, Nagle off. `name` is what the client asked for, None if
-        nothing. Returns once the connection has an owner of its own (after a handshake, not at its end). On any
-        exception the ingress closes the socket; OSError, ssl.SSLError and TimeoutError are the peer's affair."""
+    async def handle(self, sock: socket.socket, address: Any, hello: ClientHello, /) -> None:
+        """Take over `sock`: non-blocking, not a byte read, Nagle off. `hello` is what the client asks for. Returns once
+        the connection has an owner of its own (after a handshake, not at its end). On any exception the ingress closes
+        the socket; OSError, ssl.SSLError and TimeoutError are the peer's affair."""
         ...
 
 
@@ -53,7 +53,8 @@ class TlsHandler:
         self._protocol = protocol
         self._handshake_timeout = handshake_timeout
 
-    async def handle(self, sock: socket.socket, _address: Any, name: str | None, /) -> None:
+    async def handle(self, sock: socket.socket, _address: Any, hello: ClientHello, /) -> None:
+        name = hello.server_name
         await asyncio.get_running_loop().connect_accepted_socket(
             lambda: self._protocol(name),
             sock,
@@ -202,7 +203,7 @@ class Ingress:
             if isinstance(hello, ClientHello):
                 handler = self._challenge(hello) or self._find(hello.server_name)
                 if handler is not None:
-                    await handler.handle(sock, address, hello.server_name)
+                    await handler.handle(sock, address, hello)
                     return
             elif isinstance(hello, Malformed):
                 log.debug("closed: not a hello", address=address[0], reason=hello.reason)

@@ -16,6 +16,7 @@ import pytest
 
 from homeport.kit.clock import SystemClock
 from homeport.relay import Authority, Handler, Ingress, TlsHandler
+from homeport.wire.client_hello import ClientHello
 
 
 class Greeter(asyncio.Protocol):
@@ -107,9 +108,9 @@ async def test_the_socket_is_handed_on_untouched_however_slowly_the_hello_comes(
     got: asyncio.Future[tuple[bytes, str | None, int]] = asyncio.get_running_loop().create_future()
 
     class Keeper:
-        async def handle(self, sock: socket.socket, address: Any, name: str | None, /) -> None:
+        async def handle(self, sock: socket.socket, address: Any, asked: ClientHello, /) -> None:
             nodelay = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-            got.set_result((sock.recv(65536), name, nodelay))
+            got.set_result((sock.recv(65536), asked.server_name, nodelay))
             sock.close()
 
     data = hello(authority, "slow.localhost")
@@ -228,7 +229,7 @@ async def test_a_peer_that_resets_in_the_handshake_hurts_nobody(authority: Autho
 
 async def test_a_handler_that_fails_closes_its_connection_only(authority: Authority) -> None:
     class Broken:
-        async def handle(self, sock: socket.socket, address: Any, name: str | None, /) -> None:
+        async def handle(self, sock: socket.socket, address: Any, asked: ClientHello, /) -> None:
             raise RuntimeError("a bug")
 
     good = TlsHandler(authority.context_for, Greeter)

@@ -37,6 +37,8 @@ class StreamTransport(asyncio.Transport):
         if early and not self._closing:
             self._protocol.data_received(early)
         self._watch()
+        if self._stream.ended:
+            self._loop.call_soon(self._readable)
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         self._protocol = protocol
@@ -108,6 +110,8 @@ class StreamTransport(asyncio.Transport):
         self._fail(None)
 
     def _readable(self) -> None:
+        if self._lost:
+            return
         try:
             data = self._stream.read()
         except (OSError, ssl.SSLError) as problem:
