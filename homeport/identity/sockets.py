@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from types import TracebackType
-from typing import NoReturn, Self
+from typing import NoReturn, Protocol, Self
 
 import structlog
 from starlette.requests import HTTPConnection
@@ -46,6 +46,17 @@ def bearer_protocol(connection: HTTPConnection) -> str | None:
 
 def _cannot(_text: str) -> bool:
     return False
+
+
+class Open(Protocol):
+    """Something that a credential opened, and that ends with it."""
+
+    @property
+    def actor(self) -> Actor: ...
+
+    def end(self, code: int, reason: str) -> None:
+        """Its credential has ended or may less: a WebSocket's close code, and why."""
+        ...
 
 
 class Socket:
@@ -168,6 +179,14 @@ class OpenSockets:
         self._most = most
         self.peak = 0  # the most that were open at once
         self._open: set[Socket] = set()
+        self._watched: set[Open] = set()
+
+    def watch(self, what: Open) -> None:
+        """Let this end with its credential too; it is no socket, and does not count as one."""
+        self._watched.add(what)
+
+    def unwatch(self, what: Open) -> None:
+        self._watched.discard(what)
 
     def add(self, socket: Socket) -> None:
         """Raises RateLimited."""
@@ -182,20 +201,23 @@ class OpenSockets:
         return len(self._open)
 
     def credentials(self) -> set[str]:
-        """The credentials behind the open sockets."""
-        return {socket.actor.credential_id for socket in self._open if socket.actor.credential_id}
+        """The credentials behind the open sockets, and behind what is watched beside them."""
+        everything: list[Open] = [*self._open, *self._watched]
+        return {one.actor.credential_id for one in everything if one.actor.credential_id}
 
     def people(self) -> set[str]:
         """The ids of the people (not machines) behind the open sockets."""
         return {socket.actor.id for socket in self._open if socket.actor.kind in {"user", "key"}}
 
     def end_credential(self, credential_id: str) -> None:
-        for socket in [one for one in self._open if one.actor.credential_id == credential_id]:
+        everything: list[Open] = [*self._open, *self._watched]
+        for socket in [one for one in everything if one.actor.credential_id == credential_id]:
             socket.end(CREDENTIAL_ENDED, "signed out")
 
     def end_user(self, user_id: str) -> None:
         """All of a person's, by whatever credential."""
-        for socket in [one for one in self._open if one.actor.id == user_id]:
+        everything: list[Open] = [*self._open, *self._watched]
+        for socket in [one for one in everything if one.actor.id == user_id]:
             socket.end(CREDENTIAL_ENDED, "signed out")
 
     def refuse_too_many(self, actor: Actor) -> None:

@@ -16,11 +16,12 @@ Pause = Literal["stopped", "deploying", "failed"]
 
 @dataclass(frozen=True)
 class Target:
-    """Where one instance listens, in plain HTTP."""
+    """Where one instance listens, in plain HTTP, or over `tls`, whoever signed its certificate."""
 
     port: int
     instance_id: str
     host: str = "127.0.0.1"
+    tls: bool = False
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,8 @@ class ClientConnection(asyncio.Protocol):
         self._phase = _Phase.CLOSED
         self.deadline = math.inf
         self._end_exchange()
+        if self._desk.gate is not None:
+            self._desk.gate.left(self)
         self._lost(self)
 
     def pause_writing(self) -> None:

@@ -39,6 +39,10 @@ class Gate(Protocol):
         """What goes on to the app called `name`; or a whole answer of the gate's own, which closes the connection."""
         ...
 
+    def left(self, client: Client) -> None:
+        """The client's connection is over."""
+        ...
+
 
 @dataclass
 class Desk:

@@ -1,0 +1,360 @@
+"""Tunnels for services: asked for, kept open, ended."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Protocol
+
+import structlog
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from homeport.identity import Actor
+from homeport.identity.problems import Forbidden
+from homeport.kit.bus import Bus
+from homeport.kit.changes import Change
+from homeport.kit.clock import Clock
+from homeport.kit.ids import new_id
+from homeport.kit.problems import Conflict, Problem
+from homeport.kit.sealing import Sealer
+from homeport.relay.agent.identity import AgentIdentity, new_identity
+from homeport.relay.lease import Lease, Metadata, TunnelIdentity
+from homeport.services import store as services_store
+from homeport.services.models import ServiceRow, ShareRow
+from homeport.services.problems import NameTaken
+from homeport.services.shares import store
+from homeport.services.shares.doors import Door, Doors, ShareTarget, is_web
+from homeport.services.shares.gate import safe_path
+from homeport.services.shares.grants import Grants
+from homeport.services.shares.problems import NotShareable, RelayOff, TunnelNotFound
+from homeport.services.shares.rows import lease_row, may_end, share_row, with_qr
+from homeport.services.shares.running import EXPIRED, AgentMaker, Health, Running, Wanted
+from homeport.services.shares.schemas import EnterIn, ShareIn
+from homeport.storage import Database
+
+log = structlog.get_logger()
+
+MOST_OF_SERVICE = 20
+MOST_OF_PERSON = 50
+UPKEEP_SECONDS = 2.0
+SHOWN_EXPIRED = timedelta(days=1)
+_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
+
+
+class OwnRelay(Protocol):
+    """This portal's relay, as far as tunnels for its services need it."""
+
+    def leases(self) -> list[Lease]: ...
+
+    async def end(self, lease: Lease) -> None: ...
+
+    async def approve(self, key: str) -> None:
+        """Let it in also where new tunnels wait; changes nothing for one that was denied or banned."""
+        ...
+
+    async def unapprove(self, key: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the portal is: its domain, its address, and the address of what has a name below its own."""
+
+    domain: str
+    base_url: Callable[[], str]
+    url_of: Callable[[str], str]
+
+
+class Shares:
+    """Owns the table `shares` and the agents within this portal. `open()` once the relay answers, `run()` in a task."""
+
+    def __init__(
+        self, database: Database, sealer: Sealer, clock: Clock, bus: Bus, doors: Doors, grants: Grants,
+        target_for: Callable[[Door], ShareTarget], make_agent: AgentMaker, place: Place, relay: OwnRelay | None,
+        *, has_app: Callable[[str], bool], revoked: Callable[[set[str]], Awaitable[set[str]]],
+    ) -> None:  # fmt: skip
+        """`relay` is None where this portal has none; `revoked` says which of these people are gone or banned."""
+        self._database = database
+        self._sealer = sealer
+        self._clock = clock
+        self._bus = bus
+        self._doors = doors
+        self.grants = grants
+        self._target_for = target_for
+        self._make_agent = make_agent
+        self._place = place
+        self._relay = relay
+        self._has_app = has_app
+        self._revoked = revoked
+        self._running: dict[str, Running] = {}
+        self._stale: set[str] = set()  # services that changed
+        self._starts: set[asyncio.Task[None]] = set()
+        bus.subscribe(Change, self._heard)
+
+    async def open(self) -> None:
+        """Start what was shared before."""
+        now = self._clock.now()
+        async with self._database.read() as session:
+            rows = await store.every_share(session)
+        for share, service in rows:
+            if share.expires_at is None or share.expires_at > now:
+                self._start(share, service)
+
+    async def close(self) -> None:
+        """Stop the agents; they come back with the portal."""
+        for task in list(self._starts):
+            task.cancel()
+        await asyncio.gather(*self._starts, return_exceptions=True)
+        running, self._running = list(self._running.values()), {}
+        await asyncio.gather(*map(self._stop, running))
+
+    async def run(self) -> None:
+        """Upkeep until cancelled: what expires, what is deleted, who may no more."""
+        while True:
+            await self._clock.sleep(UPKEEP_SECONDS)
+            try:
+                await self.tidy()
+            except (SQLAlchemyError, OSError) as problem:
+                log.warning("upkeep of tunnels waits for the database", problem=type(problem).__name__)
+
+    async def tidy(self) -> None:
+        """One round of upkeep."""
+        now = self._clock.now()
+        self.grants.sweep()
+        for one in [one for one in self._running.values() if one.expires_at is not None and one.expires_at <= now]:
+            await self._forget(one)
+            self._tell("changed", one.id, one.door.service_id)
+        stale, self._stale = self._stale, set()
+        if stale:
+            await self._follow(stale)
+        async with self._database.write() as session:
+            await store.delete_expired(session, now - SHOWN_EXPIRED)
+
+    async def tidy_people(self) -> None:
+        """End what people share who are gone or banned."""
+        async with self._database.read() as session:
+            rows = await store.every_share(session)
+        gone = await self._revoked({share.owner_id for share, _ in rows}) if rows else set()
+        for share, service in rows:
+            if share.owner_id in gone:
+                log.info("a tunnel ended with its owner's account", tunnel=share.name, owner=share.owner_name)
+                await self._end(share, service)
+
+    # What people ask for
+
+    async def create(self, actor: Actor, ref: str, wanted: ShareIn) -> dict[str, Any]:
+        """A tunnel that is being opened. Raises ServiceNotFound, NotShareable, RelayOff, NameTaken, Conflict."""
+        if not wanted.relays and self._relay is None:
+            raise RelayOff("This portal serves no tunnels: name a relay, or switch its own on.")
+        now = self._clock.now()
+        async with self._database.write() as session:
+            service = await services_store.get_service(session, actor, ref)
+            self._check(service, wanted)
+            name = wanted.name or f"{service.name[:56]}-{''.join(secrets.choice(_LETTERS) for _ in range(5))}"
+            await self._claim(session, actor, service, name, own_relay=not wanted.relays)
+            identity = await asyncio.to_thread(new_identity, name)
+            share_id = new_id("shr")
+            share = ShareRow(
+                id=share_id, service_id=service.id, name=name, owner_id=actor.id, owner_name=actor.name[:64],
+                customer_id=service.customer_id, relays=wanted.relays, access=wanted.access,
+                description=wanted.description, hide=wanted.hide, address=identity.address,
+                key=self._sealer.seal(identity.key, f"share {share_id}"), created_at=now,
+                expires_at=now + timedelta(seconds=wanted.expires_in) if wanted.expires_in else None,
+            )  # fmt: skip
+            session.add(share)
+            try:
+                await session.flush()
+            except IntegrityError:
+                raise _taken(name) from None
+        if self._relay is not None and not wanted.relays:
+            await self._relay.approve(_policy_key(share))
+        self._start(share, service)
+        self._tell("created", share.id, service.id)
+        return self._row(share, service, actor)
+
+    async def of_service(self, actor: Actor, ref: str) -> list[dict[str, Any]]:
+        """Newest first. Raises ServiceNotFound."""
+        async with self._database.read() as session:
+            service = await services_store.get_service(session, actor, ref)
+            rows = await store.shares_of(session, service.id)
+        return [self._row(share, service, actor) for share in rows]
+
+    async def list(self, actor: Actor, *, everybodys: bool) -> list[dict[str, Any]]:
+        """The actor's own, of agents elsewhere too, newest first; with `everybodys` all that the actor may end."""
+        async with self._database.read() as session:
+            shared = await store.list_shares(session, actor, everybodys=everybodys)
+            ours = {_policy_key(share) for share, _ in await store.every_share(session)}
+        rows = [self._row(share, service, actor) for share, service in shared]
+        for lease in self._relay.leases() if self._relay else ():
+            own = lease.owner_id is not None and lease.owner_id == actor.id
+            if lease.key not in ours and (own or (everybodys and may_end(actor, lease.owner_id, None))):
+                rows.append(self._lease_row(lease, actor))
+        return sorted(rows, key=lambda row: str(row["created_at"]), reverse=True)
+
+    async def get(self, actor: Actor, tunnel_id: str) -> dict[str, Any]:
+        """One with its QR code; also for whoever may see its service. Raises TunnelNotFound."""
+        if lease := self._lease(actor, tunnel_id):
+            return with_qr(self._lease_row(lease, actor))
+        share, service = await self._visible(actor, tunnel_id)
+        return with_qr(self._row(share, service, actor))
+
+    async def end(self, actor: Actor, tunnel_id: str) -> dict[str, Any]:
+        """It leads nowhere any more; as it was. Raises TunnelNotFound, Forbidden."""
+        if (lease := self._lease(actor, tunnel_id)) and self._relay is not None:
+            row = self._lease_row(lease, actor)
+            await self._relay.end(lease)
+            return row
+        share, service = await self._visible(actor, tunnel_id)
+        if not may_end(actor, share.owner_id, share.customer_id):
+            raise Forbidden("Only whoever shared it, and administrators, may end this tunnel.")
+        row = self._row(share, service, actor)
+        await self._end(share, service)
+        return row
+
+    async def enter(self, actor: Actor, share_id: str, asked: EnterIn) -> str:
+        """Where a browser goes that may enter: the tunnel's own gate, with a ticket for it. Raises TunnelNotFound."""
+        share, _ = await self._visible(actor, share_id)
+        running = self._running.get(share.id)
+        health = running.health() if running is not None else EXPIRED
+        if not health.url or share.access != "signed_in":
+            raise TunnelNotFound("This tunnel is not open at the moment.")
+        ticket = self.grants.ticket(share.id, actor, asked.state, safe_path(asked.next))
+        return f"{health.url.rstrip('/')}/.homeport/enter?ticket={ticket}"
+
+    # Its own
+
+    def _check(self, service: ServiceRow, wanted: ShareIn) -> None:
+        if service.kind == "endpoint" and not is_web(service.endpoint) and wanted.access == "signed_in":
+            raise NotShareable(
+                f"{service.name} is not reached by HTTP: only web pages can ask their visitors to sign in.",
+                details={"fields": {"access": "choose everyone"}},
+            )
+
+    async def _claim(self, session: Any, actor: Actor, service: ServiceRow, name: str, *, own_relay: bool) -> None:
+        """That the name is free, and that there are not too many."""
+        now = self._clock.now()
+        if own_relay and self._has_app(name):
+            raise _taken(name)
+        if before := await store.find_by_name(session, name):
+            if before.expires_at is None or before.expires_at > now:
+                raise _taken(name)
+            await store.delete_share(session, before.id)
+        if len(await store.shares_of(session, service.id)) >= MOST_OF_SERVICE:
+            raise Conflict(f"{service.name} has {MOST_OF_SERVICE} tunnels already: end one first.")
+        if await store.count_of(session, actor.id, now) >= MOST_OF_PERSON:
+            raise Conflict(f"You have {MOST_OF_PERSON} tunnels already: end one first.")
+
+    async def _visible(self, actor: Actor, share_id: str) -> store.Shared:
+        """One whose service the actor may see. Raises TunnelNotFound."""
+        async with self._database.read() as session:
+            if found := await store.find_share(session, share_id):
+                try:
+                    await services_store.get_service(session, actor, found[1].id)
+                except Problem:
+                    found = await store.find_manageable(session, actor, share_id)
+        if found is None:
+            raise TunnelNotFound("There is no such tunnel.")
+        return found
+
+    def _start(self, share: ShareRow, service: ServiceRow) -> None:
+        door = Door(share.id, service.id, service.name, share.access)
+        door.follow(service)
+        running = self._running[share.id] = Running(share.id, door, share.expires_at, _policy_key(share))
+        task = asyncio.create_task(self._run_agent(running, share), name=f"share {share.name}")
+        self._starts.add(task)
+        task.add_done_callback(self._starts.discard)
+
+    async def _run_agent(self, running: Running, share: ShareRow) -> None:
+        try:
+            key = self._sealer.open_bytes(share.key, f"share {share.id}")
+            metadata = Metadata(share.description, share.owner_name, "", (), share.hide)
+            identity = AgentIdentity(share.name, share.address, key)
+            target = self._target_for(running.door)
+            agent = await self._make_agent(
+                Wanted(identity, tuple(share.relays), target, metadata, not running.door.is_web)
+            )
+            if running.ending:
+                return
+            running.agent = agent
+            await agent.start()
+        except Problem as problem:
+            running.error = problem.message
+            log.warning("a tunnel cannot be opened", tunnel=share.name, code=problem.code)
+        except Exception:
+            running.error = "It could not be opened; the portal's log says why."
+            log.exception("a tunnel cannot be opened", tunnel=share.name)
+        if running.ending and running.agent is not None:
+            await running.agent.stop()
+
+    async def _forget(self, running: Running) -> None:
+        """Nothing of it runs when this returns."""
+        self._running.pop(running.id, None)
+        await self._stop(running)
+        if self._relay is not None:
+            await self._relay.unapprove(running.policy_key)
+
+    async def _stop(self, running: Running) -> None:
+        running.ending = True
+        self.grants.forget(running.id)
+        self._doors.shut(running.door)
+        if running.agent is not None:
+            await running.agent.stop()
+
+    async def _end(self, share: ShareRow, service: ServiceRow) -> None:
+        async with self._database.write() as session:
+            await store.delete_share(session, share.id)
+        if running := self._running.get(share.id):
+            await self._forget(running)
+        self._tell("deleted", share.id, service.id)
+
+    def _heard(self, change: Change) -> None:
+        """A service was changed or deleted."""
+        if change.topic in ("service", "endpoint") and any(
+            one.door.service_id == change.id for one in self._running.values()
+        ):
+            self._stale.add(change.id)
+
+    async def _follow(self, service_ids: set[str]) -> None:
+        """Services that changed: their doors lead to what they are now, and end with them."""
+        for one in [one for one in self._running.values() if one.door.service_id in service_ids]:
+            async with self._database.read() as session:
+                service = await services_store.find_service(session, one.door.service_id)
+            if service is None or service.deleting:
+                await self._forget(one)
+                self._tell("deleted", one.id, one.door.service_id)
+            else:
+                one.door.follow(service)
+
+    def _lease(self, actor: Actor, lease_id: str) -> Lease | None:
+        if self._relay is None or not lease_id.startswith("lse_"):
+            return None
+        return next(
+            (one for one in self._relay.leases() if one.id == lease_id and may_end(actor, one.owner_id, None)), None
+        )
+
+    def _lease_row(self, lease: Lease, actor: Actor) -> dict[str, Any]:
+        return lease_row(lease, self._place.url_of(lease.identity.name), self._place.domain, actor)
+
+    def _row(self, share: ShareRow, service: ServiceRow, actor: Actor) -> dict[str, Any]:
+        return share_row(share, service, self._health(share), actor)
+
+    def _health(self, share: ShareRow) -> Health:
+        running = self._running.get(share.id)
+        return running.health() if running is not None else EXPIRED
+
+    def _tell(self, action: Any, share_id: str, service_id: str) -> None:
+        """Tabs ask again: the news says that there is some, and nothing of it."""
+        self._bus.publish(Change("tunnel", action, share_id, {"id": share_id, "service_id": service_id}))
+
+
+def _policy_key(share: ShareRow) -> str:
+    """What the relay files it under."""
+    return TunnelIdentity(share.name, share.address).key
+
+
+def _taken(name: str) -> NameTaken:
+    return NameTaken(
+        f"The name {name!r} is taken: choose another one.", details={"fields": {"name": "this name is taken"}}
+    )
