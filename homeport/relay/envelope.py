@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import orjson
+import structlog
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
@@ -14,11 +16,26 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from homeport.kit.problems import Problem
-from homeport.relay.problems import InvalidJson, InvalidRequest
+from homeport.relay.problems import InvalidJson, InvalidRequest, MethodNotAllowed
 
+DOMAIN = "/sdk/domain"  # the one path that pages of other sites may read
 SDK_CAP = 4 * 1024 * 1024  # bytes of a body below /sdk, and of an announcement
 ADMIN_CAP = 64 * 1024
+# Paths whose bodies the shell leaves to `read_json`, for they may be larger than others.
+LARGE_BODIES = frozenset(
+    {
+        "/sdk/register/challenge",
+        "/sdk/register",
+        "/sdk/renew",
+        "/sdk/unregister",
+        "/sdk/hop",
+        "/discovery/announce",
+    }
+)
+# Below these, HEAD is a wrong method like any other: the shell does not turn it into GET.
+_NO_HEAD = ("/sdk/", "/discovery", "/tunnel/", "/admin/auth/", "/admin/snapshot", "/admin/metrics")
 Kind = TypeVar("Kind")
+log = structlog.get_logger()
 
 _NO_JSON = "The body is not the JSON that this path takes."
 
@@ -38,8 +55,20 @@ def failure(problem: Problem) -> Response:
     return response
 
 
+def takes_no_head(path: str) -> bool:
+    """Whether HEAD is refused here (digest A.0)."""
+    return path.startswith(_NO_HEAD)
+
+
+class Internal(Problem):
+    """A defect; the message names its id in the log."""
+
+
 class EnvelopeRoute(APIRoute):
-    """A route whose refusals, whoever raises them, leave in the envelope. `APIRouter(route_class=EnvelopeRoute)`."""
+    """A route whose refusals, whoever raises them, leave in the envelope; `wrong_method` is web/errors.py's to ask.
+
+    `APIRouter(route_class=EnvelopeRoute)`.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -51,8 +80,22 @@ class EnvelopeRoute(APIRoute):
                 return failure(problem)
             except RequestValidationError:
                 return failure(InvalidRequest("A parameter of this request does not fit."))
+            except HTTPException:
+                raise
+            except Exception:
+                bug = f"bug_{secrets.token_hex(8)}"
+                log.exception("bug", id=bug, method=request.method, path=request.url.path)
+                return failure(Internal(f"Something went wrong inside the relay; its log has the details under {bug}."))
 
         return enveloped
+
+    @staticmethod
+    def wrong_method(method: str, path: str) -> Response:
+        """405 in the envelope, without Allow."""
+        response = failure(MethodNotAllowed(f"{method[:20]} is not possible here."))
+        if path == DOMAIN:
+            response.headers["access-control-allow-origin"] = "*"
+        return response
 
 
 class Body(dict[str, Any]):
@@ -62,7 +105,7 @@ class Body(dict[str, Any]):
     """
 
     def text(self, name: str) -> str:
-        return self._typed(name, str, "")
+        return _whole(self._typed(name, str, ""))
 
     def flag(self, name: str) -> bool:
         return self._typed(name, bool, False)
@@ -77,7 +120,7 @@ class Body(dict[str, Any]):
         values = self._typed(name, list, [])
         if not all(isinstance(value, str) for value in values):
             raise InvalidJson(f"{name} has to be a list of texts.")
-        return tuple(values)
+        return tuple(map(_whole, values))
 
     def inner(self, name: str) -> Body:
         return _folded(self._typed(name, dict, {}))
@@ -129,6 +172,11 @@ def first_value(data: bytes) -> Any:
         return _DECODER.raw_decode(text)[0]
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def _whole(text: str) -> str:
+    """Halves of surrogate pairs, which JSON can escape and nothing can hold, become U+FFFD."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _no_constant(name: str) -> Any:

@@ -45,9 +45,14 @@ def normal_name(name: str) -> str:
         raise InvalidRequest("A name is required, with a letter or a digit in it.")
     if not label.isascii():
         label = _ascii(label)
-    if not _LABEL.fullmatch(label):
+    if not is_label(label):
         raise InvalidRequest("The name does not make a label of at most 63 letters, digits and hyphens.")
     return label
+
+
+def is_label(text: str) -> bool:
+    """Whether this is one label of a host name, in its one spelling."""
+    return _LABEL.fullmatch(text) is not None
 
 
 def normal_host(host: str) -> str:

@@ -28,7 +28,7 @@ from homeport.relay.problems import (
     TransportMismatch,
     UdpPortExhausted,
 )
-from homeport.relay.registration import RegisterRequest
+from homeport.relay.registration import RegisterRequest, Wishes
 from homeport.relay.tokens import LeaseTokens
 from homeport.settings import Settings
 from homeport.storage import Database
@@ -223,13 +223,17 @@ class Leases:
         seconds = max(SHORTEST, min(wanted, self._settings.relay_lease_max_seconds))
         return self._clock.now().replace(microsecond=0) + timedelta(seconds=seconds)
 
-    def _require_transports(self, wanted: RegisterRequest) -> None:
+    def require_features(self, wanted: Wishes | RegisterRequest) -> None:
+        """That this relay has what is asked for, whoever asks. Raises FeatureUnavailable."""
         if wanted.hop_token:
             raise FeatureUnavailable("This relay is no part of an overlay.")
         if wanted.udp_enabled and not self.ports.udp.configured:
             raise FeatureUnavailable("This relay has no UDP.")
         if wanted.tcp_enabled and not self.ports.tcp.configured:
             raise FeatureUnavailable("This relay has no TCP ports.")
+
+    def _require_transports(self, wanted: RegisterRequest) -> None:
+        self.require_features(wanted)
         key, current = wanted.identity.key, self.all()
         if wanted.udp_enabled:
             self._policy.require_udp(key, (lease.key for lease in current if lease.udp_enabled))

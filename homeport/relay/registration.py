@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import binascii
 from base64 import b64decode
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from homeport.relay.envelope import Body
-from homeport.relay.identities import hostname_hash, identity_of, normal_host
+from homeport.relay.identities import hostname_hash, identity_of, is_label, normal_host
 from homeport.relay.lease import Metadata, TunnelIdentity
 from homeport.relay.problems import InvalidJson, InvalidRequest
 from homeport.wire.ech import InvalidConfigList, check_config_list
@@ -20,6 +22,14 @@ MOST_TAGS = 32
 MOST_TAG = 64
 MOST_ECH_CONFIG = 4096  # bytes
 NOTHING_SAID = Metadata()
+
+
+class Wishes(NamedTuple):
+    """What not every relay has."""
+
+    tcp_enabled: bool
+    udp_enabled: bool
+    hop_token: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +48,21 @@ class RegisterRequest:
     ech_config_list: bytes = b""
 
     @classmethod
-    def read(cls, body: Body) -> RegisterRequest:
-        """Raises InvalidJson for wrong types, InvalidRequest for values that cannot be."""
+    def read(cls, body: Body, require: Callable[[Wishes], None]) -> RegisterRequest:
+        """`require` is asked after the types and before the values, as clients expect: it says what is not to be had.
+
+        Raises InvalidJson for wrong types, InvalidRequest for values that cannot be.
+        """
         who = body.inner("identity")
         encoded = body.text("ech_config_list")
         given = who.text("name"), who.text("address"), metadata_of(body), body.number("ttl")
-        wishes = body.flag("tcp_enabled"), body.flag("udp_enabled"), body.text("hop_token").strip()
+        wishes = Wishes(body.flag("tcp_enabled"), body.flag("udp_enabled"), body.text("hop_token").strip())
         hidden = normal_host(body.text("route_hostname")), body.text("hostname_hash").strip()
         try:
             config = b64decode(encoded, validate=True)
         except (binascii.Error, ValueError):
             raise InvalidJson("ech_config_list has to be base64.") from None
+        require(wishes)
         name, address, metadata, ttl = given
         return cls(identity_of(name, address), _bounded(metadata), ttl, *wishes, *hidden, _checked(config))
 
@@ -59,7 +73,7 @@ class RegisterRequest:
                 raise InvalidRequest("hostname_hash and ech_config_list need a route_hostname.")
             return
         label, _, parent = self.route_hostname.partition(".")
-        if parent != root or not label or len(label) > 63:
+        if parent != root or not is_label(label):
             raise InvalidRequest(f"route_hostname has to be one label below {root}.")
         if self.hostname_hash and self.hostname_hash != hostname_hash(hostname):
             raise InvalidRequest("hostname_hash is not that of the tunnel's name.")
@@ -83,6 +97,8 @@ def renewed_metadata(body: Body) -> Metadata | None:
 
 
 def _bounded(metadata: Metadata) -> Metadata:
+    if any("\0" in text for text in (metadata.description, metadata.owner, metadata.thumbnail, *metadata.tags)):
+        raise InvalidRequest("metadata holds a NUL character.")
     for name, most in (("description", MOST_DESCRIPTION), ("owner", MOST_OWNER), ("thumbnail", MOST_THUMBNAIL)):
         if len(getattr(metadata, name)) > most:
             raise InvalidRequest(f"metadata.{name} is longer than {most} characters.")

@@ -12,13 +12,14 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 
 from homeport import __version__
 from homeport.identity import Identity
+from homeport.relay.envelope import LARGE_BODIES
 from homeport.web import docs, errors
 from homeport.web.assets import Assets, find_ui
 from homeport.web.permissions import check_all_declared
 from homeport.web.shell import Shell
 from homeport.web.trail import Trail
 
-STREAMED_UPLOADS = frozenset({"/api/uploads"})
+STREAMED_UPLOADS = frozenset({"/api/uploads"}) | LARGE_BODIES
 _GZIP_FROM_BYTES = 1024
 _GZIP_LEVEL = 4  # half the time of the default for a tenth more bytes
 # A stream's lines must not wait in a compressor.

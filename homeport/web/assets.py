@@ -11,7 +11,7 @@ import anyio.to_thread
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
@@ -21,6 +21,8 @@ from homeport.web.errors import no_such_path, problem_response
 HASHED = "assets/"  # Vite names these files after their content
 _FOR_EVER = "public, max-age=31536000, immutable"
 _ASK_AGAIN = "no-cache"
+# What is unknown below these answers in plain text (seed 004, digest A.0).
+RELAY_DOOR = ("/sdk/", "/v1/", "/tunnel/", "/discovery/", "/thumbnail/")
 _ENCODINGS = (("br", ".br"), ("gzip", ".gz"))
 _NOT_BUILT = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Homeport</title></head>
@@ -45,7 +47,10 @@ class Assets:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
-        if scope["type"] == "websocket" or path == "/api" or path.startswith("/api/"):
+        response: Response
+        if scope["type"] == "http" and path.startswith(RELAY_DOOR):
+            response = PlainTextResponse("404 page not found\n", 404)
+        elif scope["type"] == "websocket" or path == "/api" or path.startswith("/api/"):
             connection = HTTPConnection(scope)
             await identity_of(connection).certificates.admission.admit(connection)  # no route did
             response = problem_response(no_such_path(path))

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from homeport.identity.guard import guards_of
 from homeport.kit.problems import InvalidParameter, MalformedBody, NotFound, Problem, TooLarge, ValidationFailed
 from homeport.kit.responses import JsonResponse
+from homeport.relay.envelope import EnvelopeRoute
 
 log = structlog.get_logger()
 
@@ -112,6 +113,8 @@ async def _on_problem(connection: HTTPConnection, problem: Exception) -> Respons
 
 async def _on_http_exception(connection: HTTPConnection, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == 405 and isinstance(connection.scope.get("route"), EnvelopeRoute):
+        return EnvelopeRoute.wrong_method(str(connection.scope.get("method")), connection.scope["path"])
     if error.status_code in {400, 413} and (refused := await _refusal(connection)):
         return problem_response(refused)
     return problem_response(_from_http(connection, error), error.headers)

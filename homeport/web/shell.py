@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from homeport.identity.guard import CALL
+from homeport.relay.envelope import takes_no_head
 from homeport.web.errors import bug_response
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -75,7 +76,7 @@ class Shell:
                 message = {**message, "body": b""}
             await send(message)
 
-        if is_head:  # whatever can be got can be asked about
+        if is_head and not takes_no_head(path):  # whatever can be got can be asked about
             scope = {**scope, "method": "GET"}
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
