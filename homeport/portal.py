@@ -27,6 +27,7 @@ from homeport.kit.guard import OutboundGuard
 from homeport.kit.sealing import Sealer
 from homeport.relay import Authority, Handler, Ingress, TlsHandler
 from homeport.relay import certificates as server_certificates
+from homeport.relay.parts import Relay
 from homeport.services import actions_http, compose_http, domains_http, editing_http, health_http, streams
 from homeport.services import http as services_http
 from homeport.services.docker import Engine, Images
@@ -112,6 +113,11 @@ class Portal:
             settings, self.authority, self.clock, self.guard, self.sealer, self.options,
             self.identity.audit.append, self._own_domains,
         )  # fmt: skip
+        self.relay = Relay(
+            self.database, lambda: self.settings, self.options, self.clock, self.bus, self.tls,
+            self.identity.audit.append, taken=self._has_app,
+        )  # fmt: skip
+        self.identity.wallet_of = self.relay.wallets.actor_of
         self.config_file = ConfigFile(data, lambda: self.settings)
         self.services: Services | None = None
 
@@ -142,6 +148,9 @@ class Portal:
             stack.push_async_callback(self.tls.close)
             await self.tls.open()
             await stack.enter_async_context(_running(self.identity.run(), "identity upkeep"))
+            stack.push_async_callback(self.relay.close)
+            await self.relay.open()
+            await stack.enter_async_context(_running(self.relay.run(), "relay"))
             retention = _retention(self, services)
             await stack.enter_async_context(_running(retention.run(), "data retention"))
             await self._listen(services, retention, stack)
@@ -190,8 +199,11 @@ class Portal:
         portal_handler = TlsHandler(self.tls.context_for, server.protocol)
         app_handler = TlsHandler(self.tls.context_for, proxy.protocol)
 
+        front = self.relay.front(portal_handler, self.tls.context_for_hello, server.protocol)
+        stack.callback(front.close)
+
         def find(name: str | None) -> Handler | None:
-            return app_handler if self._is_apps(name) else portal_handler
+            return self.relay.handler_for(name) or (app_handler if self._is_apps(name) else front)
 
         ingress = Ingress(find, challenge=self.tls.answer_hello, plain=self.tls.answer_plain)
         stack.push_async_callback(proxy.close, 2.0)
@@ -258,6 +270,7 @@ def application(portal: Portal, services: Services, retention: Retention) -> Fas
             compose_http.router(settings),
             streams.router(services, portal.identity),
             server_certificates.routes(portal.tls),
+            *portal.relay.http(portal.identity),
             about.routes(place),
             outbound.routes(portal.outbound),
             keys.routes(portal.rotation),

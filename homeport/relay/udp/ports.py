@@ -25,8 +25,11 @@ log = structlog.get_logger()
 class Place(Protocol):
     """Where the portal listens; the port is known once it serves."""
 
-    bind: str
-    port: int
+    @property
+    def bind(self) -> str: ...
+
+    @property
+    def port(self) -> int: ...
 
 
 class UdpPorts:
