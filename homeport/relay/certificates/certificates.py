@@ -99,6 +99,10 @@ class Certificates:
         pair = self.keyless.pair_for(hello)
         return pair.context if pair is not None else self.context_for(hello.server_name)
 
+    def own_authority(self) -> Authority | None:
+        """The own authority where it signs for the portal's own name; None where another certificate serves that."""
+        return self._authority if self.shelf.find_for(self._defaults.domain) is None else None
+
     def info(self, hostname: str | None = None) -> dict[str, Any]:
         """The certificate that `hostname` (by default the portal's own name) is shown (seed 002 docs)."""
         name = host_name(hostname) if hostname else self._defaults.domain

@@ -21,18 +21,16 @@ _RSA_BITS = range(2048, 4097)
 
 
 class TunnelCertificates:
-    """`local` says whether the own authority signs for the portal's own name: where it does not, a certificate of its
-    would be the only one that browsers do not know. `holder` and `routable` are as `Signing` has them."""
+    """`authority` gives the own authority where it signs for the portal's own name, None where browsers know that
+    name's certificate: they should know the tunnels', too. `holder` and `routable` are as `Signing` has them."""
 
     def __init__(
         self,
-        authority: Authority,
-        local: Callable[[], bool],
+        authority: Callable[[], Authority | None],
         holder: Callable[[str], Lease],
         routable: Callable[[str], bool],
     ) -> None:
         self._authority = authority
-        self._local = local
         self._holder = holder
         self._routable = routable
 
@@ -44,10 +42,11 @@ class TunnelCertificates:
         lease = self._holder(token)
         if not self._routable(lease.key):
             raise LeaseRejected("This tunnel is not approved.")
-        if not self._local():
+        authority = self._authority()
+        if authority is None:
             raise FeatureUnavailable("This relay's names are public: get a certificate by ACME, TLS-ALPN-01.")
-        leaf = self._authority.certify(_key_of(csr, lease.hostname), lease.hostname, lifetime=LIFETIME)
-        chain = (leaf, self._authority.certificate)
+        leaf = authority.certify(_key_of(csr, lease.hostname), lease.hostname, lifetime=LIFETIME)
+        chain = (leaf, authority.certificate)
         return lease, "".join(each.public_bytes(serialization.Encoding.PEM).decode("ascii") for each in chain)
 
 
