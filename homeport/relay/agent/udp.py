@@ -52,6 +52,7 @@ class UdpTunnel:
     ) -> None:
         self.state: UdpState = "connecting"
         self.error = ""
+        self.dropped = 0  # datagrams, both ways
         self.traffic = traffic if traffic is not None else Traffic()
         self._relay = relay
         self._port = port
@@ -90,7 +91,7 @@ class UdpTunnel:
                 raise LeaseLost(f"The relay does not know the lease: {error}.")
             if error:
                 raise RelayRefused(error, 403, f"The relay does not carry UDP for this tunnel: {error}.")
-            flows = LocalFlows(await _resolved(self._target), peer.send_frame, self.traffic, self._clock)
+            flows = LocalFlows(await _resolved(self._target), peer.send_frame, self.traffic, self._clock, self._count)
             peer.carry(flows)
             self.state, self.error = "online", ""
             try:
@@ -104,6 +105,9 @@ class UdpTunnel:
             peer.close()
             await asyncio.sleep(0)
             transport.close()
+
+    def _count(self) -> None:
+        self.dropped += 1
 
     async def _relays_leaf(self) -> bytes:
         """The certificate (DER) that the relay shows over TLS, where it was verified: QUIC's must be the same."""

@@ -1,4 +1,7 @@
-"""The visitors of a UDP tunnel at its private end: a connected socket to the target for each."""
+"""The visitors of a UDP tunnel at its private end: a socket towards the target for each.
+
+They are not connected: libuv stops to poll a connected one for good when the target refuses a datagram (ICMP).
+"""
 
 from __future__ import annotations
 
@@ -26,8 +29,8 @@ class _Local:
 
 
 class LocalFlows:
-    """`send` takes a frame for the relay and says whether it was dropped (False). The flow that was silent for longest
-    gives way to a new one beyond MOST_FLOWS."""
+    """`send` takes a frame for the relay and says whether it was dropped (False); `lost` hears of each datagram that
+    is. The flow that was silent for longest gives way to a new one beyond MOST_FLOWS."""
 
     def __init__(
         self,
@@ -35,8 +38,9 @@ class LocalFlows:
         send: Callable[[bytes], bool],
         traffic: Traffic,
         clock: Clock,
+        lost: Callable[[], None],
     ) -> None:
-        self.dropped = 0
+        self._lost = lost
         self._family, self._target = target
         self._send = send
         self._traffic = traffic
@@ -52,18 +56,20 @@ class LocalFlows:
         """A visitor's datagram: to the target."""
         frame = decode(data)
         if frame is None:
-            self.dropped += 1
+            self._lost()
             return
         local = self._flows.get(frame.flow) or self._begin(frame.flow)
         if local is None:
-            self.dropped += 1
+            self._lost()
             return
         local.used_at = self._clock.monotonic()
         self._flows.move_to_end(frame.flow)
-        if _sent(local.sock, frame.payload):
-            self._traffic.received += len(frame.payload)
-        else:
-            self.dropped += 1
+        try:
+            local.sock.sendto(frame.payload, self._target)
+        except OSError:  # the buffer is full, or there is no way to the target
+            self._lost()
+            return
+        self._traffic.received += len(frame.payload)
 
     def close(self) -> None:
         """Close every socket."""
@@ -76,7 +82,7 @@ class LocalFlows:
             self._end(next(iter(self._flows)))
         sock = socket.socket(self._family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         try:
-            sock.connect(self._target)
+            sock.bind(("", 0) if self._family == socket.AF_INET else ("::", 0))
         except OSError:
             sock.close()
             return None
@@ -89,17 +95,17 @@ class LocalFlows:
     def _read(self, flow: int, local: _Local) -> None:
         for _ in range(READS_A_TURN):
             try:
-                data = local.sock.recv(READ_BYTES)
+                data, source = local.sock.recvfrom(READ_BYTES)
             except (BlockingIOError, InterruptedError):
                 return
-            except OSError:  # the target refused an earlier datagram (ICMP): it may be there again for the next
-                self.dropped += 1
-                return
+            if source[:2] != self._target[:2]:  # somebody who guessed the port
+                self._lost()
+                continue
             local.used_at = self._clock.monotonic()
             if self._send(encode(flow, data)):
                 self._traffic.sent += len(data)
             else:
-                self.dropped += 1
+                self._lost()
 
     def _end(self, flow: int) -> None:
         local = self._flows.pop(flow)
@@ -112,15 +118,3 @@ class LocalFlows:
         for flow in [flow for flow, local in self._flows.items() if local.used_at <= oldest]:
             self._end(flow)
         self._sweeping = self._loop.call_later(SWEEP_SECONDS, self._sweep)
-
-
-def _sent(sock: socket.socket, payload: bytes) -> bool:
-    for _ in range(2):
-        try:
-            sock.send(payload)
-        except ConnectionRefusedError:  # of an earlier datagram (ICMP), and told only now: this one was not sent
-            continue
-        except OSError:  # its buffer is full, or there is no way to the target
-            return False
-        return True
-    return False
