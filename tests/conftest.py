@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,7 +15,7 @@ import pytest
 
 from homeport.storage import Database
 from homeport.testing.docker import DockerEngine, docker_is_installed
-from homeport.testing.postgres import PostgresServer, postgres_is_installed
+from homeport.testing.postgres import PostgresServer, Rows, postgres_is_installed
 
 
 @pytest.fixture(scope="session")
@@ -35,13 +37,48 @@ def docker_engine() -> Iterator[DockerEngine]:
         yield engine
 
 
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated database, to copy: the migrations take longer than most tests."""
+    file = tmp_path_factory.mktemp("migrated") / "homeport.db"
+    _migrate(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_server: PostgresServer) -> tuple[str, Rows]:
+    """A migrated database that serves one test after the other, as it was at first: its URL, and what it then holds."""
+    url = postgres_server.create_database("migrated")
+    _migrate(url)
+    return url, postgres_server.rows("migrated")
+
+
+def _migrate(url: str) -> None:
+    async def migrate() -> None:
+        database = Database(url)
+        await database.open()
+        await database.close()
+
+    with ThreadPoolExecutor() as thread:  # where no event loop runs
+        thread.submit(asyncio.run, migrate()).result()
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database, on each engine in turn."""
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database, on each engine in turn: migrated for who also asks for `database`, without a table for others."""
+    migrated = "database" in request.fixturenames
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/homeport.db"
+        if migrated:
+            shutil.copyfile(request.getfixturevalue("migrated_sqlite"), tmp_path / "homeport.db")
+        yield f"sqlite:///{tmp_path}/homeport.db"
+        return
     server: PostgresServer = request.getfixturevalue("postgres_server")
-    return server.create_database(f"t{uuid4().hex[:12]}")
+    if migrated:
+        url, rows = request.getfixturevalue("migrated_postgres")
+        yield url
+        server.restore("migrated", rows)
+    else:
+        yield server.create_database(f"t{uuid4().hex[:12]}")
 
 
 @pytest.fixture
