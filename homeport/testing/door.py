@@ -43,6 +43,7 @@ class Door:
         routers: Callable[[Identity], Sequence[APIRouter]],
         ui: Path | None,
         settings: Mapping[str, Any] | None = None,
+        beside: Callable[[Identity, Door], Sequence[APIRouter]] = lambda _identity, _door: (),
     ) -> None:
         self.database = database
         self.clock = ManualClock()
@@ -70,6 +71,7 @@ class Door:
                 about.routes(place),
                 live.routes(self.feed, self.identity),
                 *routers(self.identity),
+                *beside(self.identity, self),
             ],
             base_url=lambda: BASE_URL,
             ui=ui or folder / "no-ui",
@@ -146,9 +148,13 @@ async def open_door(
     ui: Path | None = None,
     administrator: bool = True,
     settings: Mapping[str, Any] | None = None,
+    beside: Callable[[Identity, Door], Sequence[APIRouter]] = lambda _identity, _door: (),
 ) -> AsyncIterator[Door]:
-    """A door that is open: keys made, and the administrator too unless set-up is to be incomplete."""
-    door = Door(database, folder, routers, ui, settings)
+    """A door that is open: keys made, and the administrator too unless set-up is to be incomplete.
+
+    `beside` are more routes, of parts that need more of the door than its identity.
+    """
+    door = Door(database, folder, routers, ui, settings, beside)
     await door.identity.open()
     if administrator:
         door.password = await door.identity.machine.ensure_administrator() or ""
