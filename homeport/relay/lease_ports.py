@@ -45,7 +45,13 @@ class PortsOfOneKind:
 
     async def reopen(self, lease: Lease, port: int) -> bool:
         """Listen on the port that the lease had before a restart; False where that cannot be."""
-        return self.configured and self._pool.claim(port, lease.key) and await self._listen(lease, port)
+        if not self.configured or not self._pool.claim(port, lease.key):
+            return False
+        try:
+            return await self._listen(lease, port)
+        except Problem as problem:
+            log.warning("a tunnel's port from before cannot be had", lease=lease.hostname, reason=problem.message)
+            return False
 
     async def hand_over(self, old: Lease, new: Lease, port: int) -> int:
         """The same port for the identity's next lease, or another where it got lost meanwhile. Raises as `open`."""

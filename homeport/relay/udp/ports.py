@@ -67,13 +67,13 @@ class UdpPorts:
         self._ports[lease.id] = PublicPort(lease, sock, self._policy, self._clock)
 
     async def close(self, lease: Lease) -> None:
-        """Nobody is heard on it any more, and its agent is told."""
+        """Nobody is heard on it any more. Its agent, who may hold the next lease already, connects anew to find out."""
         port = self._ports.pop(lease.id, None)
         if port is not None:
             agent = port.agent
             port.close()
             if agent is not None:
-                agent.end(udp_control.CLOSE_REFUSED, udp_control.LEASE_NOT_FOUND)
+                agent.end(0, "lease ended")
 
     def dropped(self, lease: Lease) -> int:
         """Datagrams of the lease that were dropped, both ways, since its port is open."""

@@ -158,7 +158,7 @@ async def test_a_lease_that_ends_closes_its_port_and_tells_its_agent(relay: UdpR
     tunnel = await relay.connected("t1", target.port)
     del relay.leases["t1"]
     await relay.ports.close(lease)
-    await eventually(lambda: tunnel.state == "stopped")
+    await eventually(lambda: tunnel.state == "stopped", 20)
     await relay.ports.close(lease)  # nothing happens
     lease.id = "lse_again"
     await relay.ports.open(lease, port)
