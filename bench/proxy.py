@@ -109,17 +109,17 @@ def _wrk(port: int, seconds: int, connections: int) -> tuple[float, float, float
     """Requests a second, and the 50th and 99th percentile of latency in ms. A failed request fails it all."""
     argv = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-H", "Host: app.localhost"]
     out = subprocess.run(
-        [*_pinned(0), *argv, f"https://127.0.0.1:{port}/"], capture_output=True, text=True, timeout=30, check=True
+        [*pinned(0), *argv, f"https://127.0.0.1:{port}/"], capture_output=True, text=True, timeout=30, check=True
     ).stdout
     if "Non-2xx" in out or "Socket errors" in out:
         raise SystemExit(f"bench: requests failed:\n{out}")
     rate = re.search(r"Requests/sec:\s+([\d.]+)", out)
     if rate is None:
         raise SystemExit(f"bench: wrk said nothing of use:\n{out}")
-    return float(rate[1]), _latency(out, 50), _latency(out, 99)
+    return float(rate[1]), latency(out, 50), latency(out, 99)
 
 
-def _latency(out: str, percent: int) -> float:
+def latency(out: str, percent: int) -> float:
     found = re.search(rf"\b{percent}%\s+([\d.]+)(us|ms|s)\b", out)
     if found is None:
         raise SystemExit(f"bench: wrk named no {percent}th percentile:\n{out}")
@@ -162,7 +162,7 @@ def _free_port() -> int:
         return int(taken.getsockname()[1])
 
 
-def _pinned(core: int) -> list[str]:
+def pinned(core: int) -> list[str]:
     return ["taskset", "-c", str(core)] if (os.cpu_count() or 1) > 1 and shutil.which("taskset") else []
 
 
@@ -172,7 +172,7 @@ def _running(argv: list[str], port: int, home: Path, *, core: int) -> Iterator[s
     environment = {**os.environ, "GOMAXPROCS": "1", "XDG_CONFIG_HOME": str(home), "XDG_DATA_HOME": str(home)}
     log = home / f"{Path(argv[0]).name}-{port}.log"
     with log.open("wb") as err:
-        process = subprocess.Popen([*_pinned(core), *argv], env=environment, stdout=err, stderr=err)
+        process = subprocess.Popen([*pinned(core), *argv], env=environment, stdout=err, stderr=err)
     try:
         deadline = time.monotonic() + 10
         while True:
