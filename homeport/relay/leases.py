@@ -142,6 +142,7 @@ class Leases:
         `address` is the client's; `owner_id` the account that is signed in, whose tunnels wait for no approval.
         Raises the problems of digest A.3, RateLimited beyond the bounds.
         """
+        await self._tokens.ready()
         async with self._one_change:
             self._policy.require_address(address)
             key = wanted.identity.key

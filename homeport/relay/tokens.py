@@ -46,6 +46,10 @@ class LeaseTokens:
         self._issuer = issuer
         self._known: OrderedDict[str, LeaseToken] = OrderedDict()
 
+    async def ready(self) -> None:
+        """Read or make the key where that is allowed to take a moment."""
+        await self._relay.open()
+
     def issue(self, identity: TunnelIdentity, lease_id: str, expires_at: datetime) -> str:
         """Good from now until `expires_at`, in whole seconds."""
         now = int(self._clock.now().timestamp())
