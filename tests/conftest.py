@@ -13,9 +13,13 @@ from uuid import uuid4
 
 import pytest
 
+from homeport.identity import credentials
 from homeport.storage import Database
 from homeport.testing.docker import DockerEngine, docker_is_installed
 from homeport.testing.postgres import PostgresServer, Rows, postgres_is_installed
+
+# Signing in takes long on purpose. What it proves is the same after one pass over little memory.
+credentials.PASSES, credentials.MEMORY_KIB = 1, 64
 
 
 @pytest.fixture(scope="session")
