@@ -6,9 +6,10 @@ import asyncio
 import base64
 import binascii
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache
+from operator import itemgetter
+from typing import Any, NamedTuple, cast
 
 import orjson
 import structlog
@@ -50,8 +51,7 @@ _STATUS_LINES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """A response without its framing."""
 
     status: int
@@ -73,8 +73,7 @@ class Reply:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
+class _Wanted(NamedTuple):
     """A request that has passed every check."""
 
     algorithm: Algorithm
@@ -154,7 +153,7 @@ class Signing:
         if kind and not kind.lower().startswith(_JSON):
             return refused(415, "the body has to be application/json")
         try:
-            return self._wanted(_read(body), self._signer_of(pair), meter)
+            return self._wanted(_asked(body), self._signer_of(pair), meter)
         except _NotSigned as problem:
             return problem.reply
 
@@ -180,9 +179,9 @@ class Signing:
     def _meter(self, token: bytes, peer: str) -> Meter:
         if token or not self._without_token:
             lease = self._holder(token.decode("latin-1"))
-            if not self._routable(lease.key):
-                raise LeaseRejected("This tunnel is not approved.")
             key, name = lease.key, lease.hostname
+            if not self._routable(key):
+                raise LeaseRejected("This tunnel is not approved.")
         else:
             key, name = f"address:{network_of(peer)}", ""
         meter = self._meters.get(key)
@@ -200,12 +199,12 @@ class Signing:
             self._signer = (pair, signer_of(pair.key_and_chain))
         return self._signer[1]
 
-    def _wanted(self, asked: Body, signer: Signer, meter: Meter) -> _Wanted:
-        digest = _bytes(_text(asked, "digest"))
-        name, nonce, key_id = _text(asked, "algorithm"), _text(asked, "nonce"), _text(asked, "key_id")
+    def _wanted(self, asked: _Asked, signer: Signer, meter: Meter) -> _Wanted:
+        key_id, name, digest64, nonce, timestamp = asked
+        digest = _bytes(digest64)
         if key_id != KEY_ID:
             raise _NotSigned(403, "there is no such key")
-        if abs(int(self._clock.now().timestamp()) - _number(asked, "timestamp_unix")) > SKEW_SECONDS:
+        if abs(int(self._clock.now().timestamp()) - timestamp) > SKEW_SECONDS:
             raise _NotSigned(400, f"timestamp_unix is more than {SKEW_SECONDS} s from the relay's time")
         algorithm = signer.algorithms.get(name)
         if algorithm is None:
@@ -237,6 +236,12 @@ class Signing:
         return _http_date(int(self._clock.now().timestamp()))
 
 
+_Asked = tuple[str, str, str, str, int]
+_TEXTS = ("key_id", "algorithm", "digest", "nonce")
+_TYPES = (str, str, str, str, int)
+_IN_ORDER: Callable[[dict[str, object]], tuple[Any, ...]] = itemgetter(*_TEXTS, "timestamp_unix")
+
+
 class _NotSigned(Exception):
     def __init__(self, status: int, reason: str, *more: tuple[bytes, bytes]) -> None:
         super().__init__(reason)
@@ -253,8 +258,8 @@ def _enveloped(problem: Problem) -> Reply:
     return Reply(problem.status, orjson.dumps({"ok": False, "error": error}) + b"\n")
 
 
-def _read(body: bytes) -> Body:
-    """Keys in any case, as all of the relay reads them. Raises _NotSigned."""
+def _asked(body: bytes) -> _Asked:
+    """Keys in any case, as all of the relay reads them; the usual case takes a short way. Raises _NotSigned."""
     if len(body) > MAX_BODY_BYTES:
         raise _NotSigned(400, f"the body is larger than {MAX_BODY_BYTES} bytes")
     try:
@@ -263,24 +268,21 @@ def _read(body: bytes) -> Body:
         value = None
     if not isinstance(value, dict):
         raise _NotSigned(400, "the body is no JSON object")
-    return Body({key.lower(): each for key, each in value.items()})
-
-
-def _text(asked: Body, name: str) -> str:
     try:
-        found = asked.text(name)
+        asked = _IN_ORDER(value)
+    except KeyError:
+        asked = ()  # another case, or it is missing
+    if tuple(map(type, asked)) == _TYPES and all(asked):
+        return cast(_Asked, asked)
+    folded = Body({key.lower(): each for key, each in value.items()})
+    try:
+        texts = [folded.text(name) for name in _TEXTS]
+        timestamp = folded.number("timestamp_unix")
     except InvalidJson as problem:
         raise _NotSigned(400, problem.message) from None
-    if not found:
-        raise _NotSigned(400, f"{name} is missing")
-    return found
-
-
-def _number(asked: Body, name: str) -> int:
-    try:
-        return asked.number(name)
-    except InvalidJson as problem:
-        raise _NotSigned(400, problem.message) from None
+    if missing := next((name for name, text in zip(_TEXTS, texts, strict=True) if not text), None):
+        raise _NotSigned(400, f"{missing} is missing")
+    return texts[0], texts[1], texts[2], texts[3], timestamp
 
 
 def _bytes(text: str) -> bytes:
