@@ -26,6 +26,7 @@ from homeport.relay.agent.problems import (
     LeaseLost,
     RelayRefused,
     RelayUnreachable,
+    RelayUntrusted,
 )
 from homeport.relay.agent.relay_client import RelayClient, Wish
 from homeport.relay.agent.relays import Relay, is_local_name
@@ -128,6 +129,8 @@ class Tunnel:
                 except LeaseLost as problem:
                     log.info("the lease is lost: registering anew", relay=self.relay.url, reason=problem.message)
                 except RelayUnreachable as problem:
+                    if self.held is None and isinstance(problem, RelayUntrusted):
+                        raise  # a person has to say whom to trust
                     self._fell(problem)
                 except RelayRefused as problem:
                     if problem.code in HOPELESS:
