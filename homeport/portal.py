@@ -41,6 +41,8 @@ from homeport.services.parts import Services
 from homeport.services.proxy import Limits, Proxy
 from homeport.services.quota import holdings
 from homeport.services.retention import EVENTS_RULE
+from homeport.services.shares import http as shares_http
+from homeport.services.shares.assembly import assembled as shares_assembled
 from homeport.services.stacks import Stacks
 from homeport.settings import Settings
 from homeport.storage import Database, Durable, KeyRotation, Options
@@ -155,6 +157,9 @@ class Portal:
             await stack.enter_async_context(_running(retention.run(), "data retention"))
             await self._listen(services, retention, stack)
             await stack.enter_async_context(_running(self.tls.run(), "certificate renewals"))
+            stack.push_async_callback(self.shares.close)
+            await self.shares.open()
+            await stack.enter_async_context(_running(self.shares.run(), "tunnels of services"))
             yield Serving(
                 self.settings.base_url,
                 self.settings.port,
@@ -173,7 +178,7 @@ class Portal:
         containers: list[ServiceDriver] = []
         if settings.docker_host:
             containers = [ComposeDriver(*given), SwarmDriver(*given)]
-        return Services(
+        services = Services(
             self.database,
             Durable(settings.database_url or f"sqlite:///{data / 'durable.db'}", executor_id=EXECUTOR),
             settings,
@@ -187,6 +192,11 @@ class Portal:
             chance=random.SystemRandom(),
             events_kept=lambda: int(self.options.get(EVENTS_RULE.key, EVENTS_RULE.default)),
         )
+        self.shares = shares_assembled(
+            self.database, lambda: self.settings, self.sealer, self.clock, self.bus, self.guard, self.identity,
+            self.relay, services.routes,
+        )  # fmt: skip
+        return services
 
     async def _listen(self, services: Services, retention: Retention, stack: contextlib.AsyncExitStack) -> None:
         settings = self.settings
@@ -267,6 +277,7 @@ def application(portal: Portal, services: Services, retention: Retention) -> Fas
             services_http.jobs_router(services),
             services_http.templates_router(services),
             domains_http.router(services),
+            shares_http.router(portal.shares),
             compose_http.router(settings),
             streams.router(services, portal.identity),
             server_certificates.routes(portal.tls),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -93,3 +93,9 @@ async def sessions_of(db: AsyncSession, user_id: str, now: datetime) -> Sequence
 async def has_session(db: AsyncSession, user_id: str, session_id: str, now: datetime) -> bool:
     query = select(Session.id).where(Session.id == session_id, Session.user_id == user_id, Session.expires_at > now)
     return (await db.scalar(query)) is not None
+
+
+async def present(db: AsyncSession, user_ids: Collection[str]) -> set[str]:
+    """Those of these accounts that are there and not banned."""
+    query = select(User.id).where(User.id.in_(user_ids), User.banned_at.is_(None))
+    return set((await db.scalars(query)).all())

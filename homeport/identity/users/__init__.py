@@ -57,6 +57,11 @@ class Users:
         async with self._database.read() as db:
             return await sql.list_users(db, search=search, page=page, per_page=per_page)
 
+    async def absent(self, user_ids: Collection[str]) -> set[str]:
+        """Which of these people are gone or banned."""
+        async with self._database.read() as db:
+            return set(user_ids) - await sql.present(db, user_ids)
+
     async def look_up(self, actor: Actor, prefix: str) -> Sequence[User]:
         """Ten people at most whose user name begins so; a customer's people find their own only."""
         if not prefix:

@@ -7,15 +7,16 @@ import socket
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from homeport.kit.guard import OutboundGuard
 from homeport.kit.problems import Problem
-from homeport.relay.agent.observer import Visitor
-from homeport.relay.agent.problems import TargetUnreachable
 from homeport.services.exposure import Exchange, Route, Routes, Target, Traffic
 from homeport.services.models import ServiceRow
 from homeport.services.proxy import Gate, Limits, Proxy
+
+if TYPE_CHECKING:  # what the agent brings along, an idle portal does without
+    from homeport.relay.agent import Visitor
 
 WEB = frozenset({"http", "https", "web", "proxy"})  # plugins of endpoints that speak HTTP
 CONNECT_SECONDS = 10.0
@@ -130,6 +131,8 @@ class ShareTarget:
         return ours
 
     async def _straight(self) -> socket.socket:
+        from homeport.relay.agent.problems import TargetUnreachable
+
         own = self._door.endpoint or {}
         if not self._door.serves:
             raise TargetUnreachable(f"{self._door.service_name} is switched off.")
@@ -179,7 +182,7 @@ def proxy_for(doors: Doors, gate: Gate, guard: OutboundGuard, limits: Limits) ->
 
 def _any_certificate() -> ssl.SSLContext:
     """Home servers sign their own certificates, and administrators say where they are."""
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from homeport.relay.agent.identity import AgentIdentity
-from homeport.relay.agent.status import State, Status
-from homeport.relay.agent.targets import Target
 from homeport.relay.lease import Metadata
 from homeport.services.shares.doors import Door
+
+if TYPE_CHECKING:  # what the agent brings along, an idle portal does without
+    from homeport.relay.agent import AgentIdentity, State, Status, Target
 
 WORDS: dict[State, str] = {
     "connecting": "connecting", "waiting": "connecting", "online": "online", "offline": "error", "failed": "error",
@@ -83,7 +83,8 @@ class Running:
     policy_key: str
     agent: RunningAgent | None = None
     error: str | None = None
-    ending: bool = field(default=False)
+    ending: bool = False
+    tried_at: float = 0.0  # when it was last well, or began
 
     def health(self) -> Health:
         if self.agent is None:
@@ -97,7 +98,7 @@ class Running:
             url=best.url or None,
             hostname=best.hostname or None,
             since=best.since if best.state == "online" else None,
-            error=best.error or best.certificate_error or _waits(best),
+            error=best.error or best.warning or _waits(best),
             tcp_address=best.tcp_addr or None,
             udp_address=best.udp_addr or None,
             visitors=sum(one.connections for one in statuses),

@@ -20,11 +20,11 @@ from homeport.kit.clock import Clock
 from homeport.kit.ids import new_id
 from homeport.kit.problems import Conflict, Problem
 from homeport.kit.sealing import Sealer
-from homeport.relay.agent.identity import AgentIdentity, new_identity
 from homeport.relay.lease import Lease, Metadata, TunnelIdentity
 from homeport.services import store as services_store
 from homeport.services.models import ServiceRow, ShareRow
 from homeport.services.problems import NameTaken
+from homeport.services.proxy import Proxy
 from homeport.services.shares import store
 from homeport.services.shares.doors import Door, Doors, ShareTarget, is_web
 from homeport.services.shares.gate import safe_path
@@ -40,6 +40,8 @@ log = structlog.get_logger()
 MOST_OF_SERVICE = 20
 MOST_OF_PERSON = 50
 UPKEEP_SECONDS = 2.0
+PEOPLE_SECONDS = 20.0  # between two looks for owners who are gone
+AGAIN_SECONDS = 120.0  # an agent that fails for so long is made anew
 SHOWN_EXPIRED = timedelta(days=1)
 _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 
@@ -73,9 +75,10 @@ class Shares:
     def __init__(
         self, database: Database, sealer: Sealer, clock: Clock, bus: Bus, doors: Doors, grants: Grants,
         target_for: Callable[[Door], ShareTarget], make_agent: AgentMaker, place: Place, relay: OwnRelay | None,
-        *, has_app: Callable[[str], bool], revoked: Callable[[set[str]], Awaitable[set[str]]],
+        *, has_app: Callable[[str], bool], revoked: Callable[[set[str]], Awaitable[set[str]]], proxy: Proxy,
     ) -> None:  # fmt: skip
-        """`relay` is None where this portal has none; `revoked` says which of these people are gone or banned."""
+        """`relay` is None where this portal has none; `revoked` says which of these people are gone or banned. The
+        `proxy` of the doors is closed with the shares."""
         self._database = database
         self._sealer = sealer
         self._clock = clock
@@ -88,6 +91,7 @@ class Shares:
         self._relay = relay
         self._has_app = has_app
         self._revoked = revoked
+        self._proxy = proxy
         self._running: dict[str, Running] = {}
         self._stale: set[str] = set()  # services that changed
         self._starts: set[asyncio.Task[None]] = set()
@@ -109,13 +113,18 @@ class Shares:
         await asyncio.gather(*self._starts, return_exceptions=True)
         running, self._running = list(self._running.values()), {}
         await asyncio.gather(*map(self._stop, running))
+        await self._proxy.close(1.0)
 
     async def run(self) -> None:
         """Upkeep until cancelled: what expires, what is deleted, who may no more."""
+        looked = self._clock.monotonic()
         while True:
             await self._clock.sleep(UPKEEP_SECONDS)
             try:
                 await self.tidy()
+                if self._clock.monotonic() - looked >= PEOPLE_SECONDS:
+                    looked = self._clock.monotonic()
+                    await self.tidy_people()
             except (SQLAlchemyError, OSError) as problem:
                 log.warning("upkeep of tunnels waits for the database", problem=type(problem).__name__)
 
@@ -126,6 +135,7 @@ class Shares:
         for one in [one for one in self._running.values() if one.expires_at is not None and one.expires_at <= now]:
             await self._forget(one)
             self._tell("changed", one.id, one.door.service_id)
+        await self._try_again()
         stale, self._stale = self._stale, set()
         if stale:
             await self._follow(stale)
@@ -136,7 +146,8 @@ class Shares:
         """End what people share who are gone or banned."""
         async with self._database.read() as session:
             rows = await store.every_share(session)
-        gone = await self._revoked({share.owner_id for share, _ in rows}) if rows else set()
+        people = {share.owner_id for share, _ in rows if share.owner_id.startswith("usr_")}
+        gone = await self._revoked(people) if people else set()
         for share, service in rows:
             if share.owner_id in gone:
                 log.info("a tunnel ended with its owner's account", tunnel=share.name, owner=share.owner_name)
@@ -148,6 +159,8 @@ class Shares:
         """A tunnel that is being opened. Raises ServiceNotFound, NotShareable, RelayOff, NameTaken, Conflict."""
         if not wanted.relays and self._relay is None:
             raise RelayOff("This portal serves no tunnels: name a relay, or switch its own on.")
+        from homeport.relay.agent.identity import new_identity
+
         now = self._clock.now()
         async with self._database.write() as session:
             service = await services_store.get_service(session, actor, ref)
@@ -261,12 +274,16 @@ class Shares:
     def _start(self, share: ShareRow, service: ServiceRow) -> None:
         door = Door(share.id, service.id, service.name, share.access)
         door.follow(service)
-        running = self._running[share.id] = Running(share.id, door, share.expires_at, _policy_key(share))
+        running = self._running[share.id] = Running(
+            share.id, door, share.expires_at, _policy_key(share), tried_at=self._clock.monotonic()
+        )
         task = asyncio.create_task(self._run_agent(running, share), name=f"share {share.name}")
         self._starts.add(task)
         task.add_done_callback(self._starts.discard)
 
     async def _run_agent(self, running: Running, share: ShareRow) -> None:
+        from homeport.relay.agent import AgentIdentity
+
         try:
             key = self._sealer.open_bytes(share.key, f"share {share.id}")
             metadata = Metadata(share.description, share.owner_name, "", (), share.hide)
@@ -287,6 +304,20 @@ class Shares:
             log.exception("a tunnel cannot be opened", tunnel=share.name)
         if running.ending and running.agent is not None:
             await running.agent.stop()
+
+    async def _try_again(self) -> None:
+        """Agents that got nowhere are made anew, with their relays' addresses as they are now."""
+        now = self._clock.monotonic()
+        for one in list(self._running.values()):
+            health = one.health()
+            if health.status != "error":
+                one.tried_at = now
+            elif now - one.tried_at >= AGAIN_SECONDS:
+                async with self._database.read() as session:
+                    found = await store.find_share(session, one.id)
+                if found is not None:
+                    await self._stop(one)
+                    self._start(*found)
 
     async def _forget(self, running: Running) -> None:
         """Nothing of it runs when this returns."""
