@@ -12,6 +12,8 @@ import httpx
 from fastapi import APIRouter
 
 from homeport.identity import Identity
+from homeport.kit.bus import Bus
+from homeport.kit.clock import Clock
 from homeport.relay import http as relay_http
 from homeport.relay.challenges import Challenges
 from homeport.relay.lease import Lease
@@ -19,7 +21,8 @@ from homeport.relay.leases import Leases, Surroundings
 from homeport.relay.policy import Policy
 from homeport.relay.relay_identity import RelayIdentity
 from homeport.relay.tokens import LeaseTokens
-from homeport.storage import Database
+from homeport.settings import Settings
+from homeport.storage import Database, Options
 from homeport.testing.door import BASE_URL, Door, open_door
 from homeport.wire.ethereum import address_of, sign_message
 
@@ -61,30 +64,27 @@ class CountedSessions:
 class ControlPlane:
     """The relay without its data plane, built as a portal builds it. `apps` are the labels that apps have."""
 
-    def __init__(self, door: Door) -> None:
-        self.door = door
+    def __init__(self, database: Database, settings: Settings, options: Options, clock: Clock, bus: Bus) -> None:
+        self.database = database
+        self.settings = settings
+        self.clock = clock
+        self.bus = bus
         self.tcp = AirPorts()
         self.udp = AirPorts()
         self.apps: set[str] = set()
-        self.relay_identity = RelayIdentity(door.settings.data_dir, door.settings.domain)
-        self.policy = Policy(door.database, door.settings, door.options, door.clock)
-        self.tokens = LeaseTokens(self.relay_identity, door.clock, lambda: BASE_URL)
-        self.challenges = Challenges(door.clock, door.settings.domain)
+        self.relay_identity = RelayIdentity(settings.data_dir, settings.domain)
+        self.policy = Policy(database, settings, options, clock)
+        self.tokens = LeaseTokens(self.relay_identity, clock, lambda: BASE_URL)
+        self.challenges = Challenges(clock, settings.domain)
         self.leases = self.another()
 
     def another(self) -> Leases:
         """Leases as after a restart: what is on disk, and nothing in memory."""
+        around = Surroundings(lambda _lease: CountedSessions(), self.tcp, self.udp, lambda label: label in self.apps)
         return Leases(
-            self.door.database,
-            self.door.settings,
-            self.door.clock,
-            self.door.bus,
-            policy=self.policy,
-            tokens=self.tokens,
-            surroundings=Surroundings(
-                lambda _lease: CountedSessions(), self.tcp, self.udp, lambda label: label in self.apps
-            ),
-        )
+            self.database, self.settings, self.clock, self.bus,
+            policy=self.policy, tokens=self.tokens, surroundings=around,
+        )  # fmt: skip
 
 
 class RelayDoor:
@@ -151,7 +151,7 @@ async def open_relay_door(
     late: list[ControlPlane] = []
 
     def own(identity: Identity, door: Door) -> Sequence[APIRouter]:
-        plane = ControlPlane(door)
+        plane = ControlPlane(door.database, door.settings, door.options, door.clock, door.bus)
         late.append(plane)
         first = relay_http.routes(plane.leases, plane.policy, plane.challenges, identity, lambda: door.settings)
         return [first, *routers(identity, plane)]
