@@ -132,7 +132,8 @@ class Signing:
             if found.slow:
                 return self._later(found, head.keep_alive)
             found = found.signed()
-        return found.encoded(keep_alive=head.keep_alive, date=self._date())
+        encoded = found.encoded(keep_alive=head.keep_alive, date=self._date())
+        return encoded if head.method != b"HEAD" else encoded[: -len(found.body)]
 
     async def reply(self, method: bytes, token: bytes, kind: bytes, body: bytes, peer: str) -> Reply:
         """The same for who has parsed the request otherwise."""

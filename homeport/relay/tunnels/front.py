@@ -66,7 +66,10 @@ class Front:
 class FrontConnection:
     """One connection while it is here."""
 
-    __slots__ = ("_address", "_buffer", "_fd", "_front", "_loop", "_name", "_stream", "_task", "_timer", "_watching")
+    __slots__ = (
+        "_address", "_again", "_buffer", "_fd", "_front", "_loop", "_name", "_stream", "_task", "_timer", "_until",
+        "_watching",
+    )  # fmt: skip
 
     def __init__(self, front: Front, stream: TlsStream, address: str, name: str | None) -> None:
         self._front = front
@@ -78,7 +81,10 @@ class FrontConnection:
         self._buffer = bytearray()
         self._task: asyncio.Task[None] | None = None
         self._watching = False
-        self._timer = self._loop.call_later(HEAD_TIMEOUT, self.end)
+        # Who asks often asks with the same head: it is read once.
+        self._again: tuple[bytes, RawRoute, RequestHead] | None = None
+        self._until = self._loop.time() + HEAD_TIMEOUT
+        self._timer = self._loop.call_later(HEAD_TIMEOUT, self._late)
 
     def begin(self) -> None:
         """Look at what the handshake brought along, and go on from there."""
@@ -92,6 +98,14 @@ class FrontConnection:
         if self._task is not None:
             self._task.cancel()
         self._stream.close()
+
+    def _late(self) -> None:
+        """The time is up, or there have been answers since the timer began."""
+        left = self._until - self._loop.time()
+        if left <= 0:
+            self.end()
+        else:
+            self._timer = self._loop.call_later(left, self._late)
 
     def _leave(self) -> None:
         self._front.connections.discard(self)
@@ -129,6 +143,8 @@ class FrontConnection:
 
     def _next(self) -> bool:
         """Deal with the request at the front of the buffer; whether it was all there, and the next may be here."""
+        if self._again is not None and self._buffer.startswith(self._again[0]):
+            return self._answer(self._again[1], self._again[2], len(self._again[0]))
         path = _path(self._buffer)
         if path is None:
             return False
@@ -148,6 +164,7 @@ class FrontConnection:
             return False
         if route is None:
             return self._connect(head, end + 4)
+        self._again = (bytes(self._buffer[: end + 4]), route, head)
         return self._answer(route, head, end + 4)
 
     def _connect(self, head: RequestHead, size: int) -> bool:
@@ -161,6 +178,7 @@ class FrontConnection:
         del self._buffer[:size]
         self._front.connections.add(self)
         self._watch(True)
+        self._timer = self._loop.call_later(KEEP_ALIVE, self._late)
         self._write(refusal, head.keep_alive)
         return True
 
@@ -204,8 +222,7 @@ class FrontConnection:
             self._loop.call_soon(self.end)
             self._leave()
             return
-        self._timer.cancel()
-        self._timer = self._loop.call_later(KEEP_ALIVE, self.end)
+        self._until = self._loop.time() + KEEP_ALIVE
 
     def _hand_over(self) -> None:
         """To the application, for good."""

@@ -95,6 +95,8 @@ class TlsStream:
                     self.ended = True
                     break
                 filled += count
+                if not self._incoming.pending and not self._tls.pending():
+                    break  # asking on would only raise: the dearest way to hear that there is nothing
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLZeroReturnError:
