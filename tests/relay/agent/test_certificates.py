@@ -1,0 +1,63 @@
+"""Where the certificate of a tunnel comes from. The key is made by the agent, and only the agent has it."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+
+import pytest
+from cryptography import x509
+
+from homeport.relay.agent import Wish
+from homeport.testing.fake_relay import FakeRelay, Refusal
+
+from .conftest import Serve, Start, echo, until
+
+
+async def test_the_relay_sees_a_signing_request_and_never_a_key(relay: FakeRelay, serve: Serve, start: Start) -> None:
+    agent = await start(await serve(echo), relay)
+    await until(agent, "online")
+
+    [(headers, body)] = [(headers, body) for path, headers, body in relay.requests if path == "/sdk/certificate"]
+
+    request = x509.load_pem_x509_csr(body["csr"].encode())
+    names = request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["demo.localhost"]
+    assert headers["x-portal-access-token"] in relay.leases
+    assert "PRIVATE" not in str(relay.requests)
+
+
+async def test_without_a_certificate_there_is_no_tunnel_for_the_web(
+    relay: FakeRelay, serve: Serve, start: Start
+) -> None:
+    relay.refusals["/sdk/certificate"] = Refusal(404)
+    agent = await start(await serve(echo), relay)
+
+    await asyncio.wait_for(agent.wait(), 10)
+
+    assert agent.status().state == "failed"
+    assert "--self-signed" in agent.status().error
+
+
+async def test_raw_bytes_need_no_certificate(relay: FakeRelay, serve: Serve, start: Start) -> None:
+    relay.refusals["/sdk/certificate"] = Refusal(404)
+    agent = await start(await serve(echo), relay, wish=Wish(tcp=True))
+    await until(agent, "online")
+    session = await relay.session()
+
+    await session.claim(0x01, b"raw")
+
+    assert await session.receive() == b"raw"
+    assert "signs no certificate" in agent.status().warning
+
+
+async def test_who_asks_for_it_gets_a_self_signed_one_and_is_warned(
+    relay: FakeRelay, serve: Serve, start: Start
+) -> None:
+    relay.refusals["/sdk/certificate"] = Refusal(404)
+    agent = await start(await serve(echo), relay, self_signed=True)
+    await until(agent, "online")
+
+    assert "browsers warn" in agent.status().warning
+    with pytest.raises(ssl.SSLCertVerificationError):
+        await relay.visit("demo.localhost")
