@@ -95,7 +95,7 @@ async def open_admin_door(database: Database, folder: Path, **settings: Any) -> 
         total = Traffic()
         made.append((wallets, total))
         identity.wallet_of = wallets.actor_of
-        Enforcement(plane.policy, plane.leases.all, plane.door.bus)
+        Enforcement(plane.policy, plane.leases.all, plane.bus)
         given = (identity, plane.policy, wallets, plane.leases)
         return [*admin_http.routes(*given), status_http.routes(*given, base_url=lambda: BASE_URL, total=total)]
 
