@@ -112,6 +112,30 @@ def routes(certificates: Certificates) -> APIRouter:
         """The TXT records stand: the directory may look."""
         return ordered(certificates, response, await certificates.go_on(order_id))
 
+    @router.get("/keyless", dependencies=[READ])
+    async def get_keyless_certificate() -> schemas.KeylessOut:
+        """The pair that clients of the relay are shown, and that signs for tunnels without a key of their own."""
+        return schemas.KeylessOut(**certificates.keyless_info())
+
+    @router.post("/keyless/upload", dependencies=[write("upload_keyless_certificate")])
+    async def upload_keyless_certificate(call: CurrentCall, given: schemas.UploadIn) -> schemas.InstalledOut:
+        """Use this pair for keyless tunnels from the next connection on: for the portal's name and all below it, with a
+        key that serves nothing else."""
+        return installed(certificates, call, await certificates.upload_keyless(given.cert, given.key))
+
+    @router.post(
+        "/keyless/acme",
+        dependencies=[write("order_keyless_certificate")],
+        responses={202: {"model": schemas.InstalledOut}},
+    )
+    async def order_keyless_certificate(
+        call: CurrentCall, given: schemas.KeylessAcmeIn, response: Response
+    ) -> schemas.InstalledOut:
+        """A certificate for keyless tunnels by ACME, dns-01; its key stays the same when it is renewed."""
+        wish = certificates.keyless_wish(email=given.email, directory_url=given.directory_url, dns=given.dns_config())
+        call.concerns("certificate", wish.domain, challenge=wish.challenge, directory=wish.directory_url)
+        return ordered(certificates, response, await certificates.order(wish))
+
     @router.post(
         "/{domain}/renew",
         dependencies=[write("renew_certificate")],

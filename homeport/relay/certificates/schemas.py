@@ -52,6 +52,16 @@ class AcmeIn(BaseModel):
         return self.dns.model_dump() if self.dns is not None else None
 
 
+class KeylessAcmeIn(BaseModel):
+    email: str | None = Field(None, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")
+    directory_url: str | None = Field(None, max_length=1000, pattern=r"^https://")
+    agree_tos: Literal[True] = Field(True, description="You agree to the terms of the authority.")
+    dns: DnsConfig | None = Field(None, description="Who sets TXT records; a person otherwise.")
+
+    def dns_config(self) -> dict[str, Any] | None:
+        return self.dns.model_dump() if self.dns is not None else None
+
+
 class Covered(BaseModel):
     value: str
     covered: bool
@@ -83,6 +93,14 @@ class InfoOut(CertificateOut):
     source: Literal["kept", "authority"]
     domain: str
     hostname_coverage: Coverage
+
+
+class KeylessOut(BaseModel):
+    """`source`: kept (uploaded or ACME), authority (the portal's own), none: nothing is signed."""
+
+    enabled: bool = Field(description="Setting relay_keyless.")
+    source: Literal["kept", "authority", "none"]
+    certificate: CertificateOut | None
 
 
 class RecordOut(BaseModel):
