@@ -13,7 +13,7 @@ from homeport.identity import Identity
 from homeport.identity.audit import Act
 from homeport.kit.bus import Bus
 from homeport.kit.clock import Clock
-from homeport.relay import admin_http, http
+from homeport.relay import admin_http, http, status_http
 from homeport.relay.certificates import Certificates
 from homeport.relay.challenges import Challenges
 from homeport.relay.enforcement import Enforcement
@@ -93,7 +93,9 @@ class Relay:
             surroundings=Surroundings(_sessions, self.tcp_ports, self.udp_ports, taken),
         )
         self.enforcement = Enforcement(self.policy, self.leases.all, bus)
-        self.wallets = Wallets(given.relay_wallets, lambda: self.identity.address, self.challenges, clock)
+        # Challenges of their own: whoever fills the table of registrations keeps no administrator out.
+        signing_in = Challenges(clock, given.domain)
+        self.wallets = Wallets(given.relay_wallets, lambda: self.identity.address, signing_in, clock)
         self.signing = Signing(
             clock,
             tls.keyless.pair,
@@ -135,10 +137,12 @@ class Relay:
 
     def http(self, identity: Identity) -> list[APIRouter]:
         """The relay's routes; the last one answers what no other below /admin does."""
+        administered = identity, self.policy, self.wallets, self.leases
         return [
             http.routes(self.leases, self.policy, self.challenges, identity, self._settings),
             *signing_routes(self.signing, self.certificates),
-            *admin_http.routes(identity, self.policy, self.wallets, self.leases),
+            status_http.routes(*administered, base_url=lambda: self._settings().base_url, total=self.visitors.total),
+            *admin_http.routes(*administered),
         ]
 
     def front(
