@@ -16,13 +16,15 @@ from homeport.testing.portal import PortalProcess
 from homeport.testing.relay_client import Answer, PlainStream, Relay, RelayClient, TlsStream, Wallet
 from homeport.testing.relay_client.answers import read_answer
 
+DOMAIN = "relay.localhost"  # of two labels: OpenSSL takes no wildcard right below a single one
+
 
 class RelayPortal(PortalProcess):
-    """Tunnels need no approval, and public ports are not among those that the kernel hands out by itself."""
+    """Its domain is DOMAIN. Tunnels need no approval; public ports are none that the kernel itself hands out."""
 
     def __init__(self, folder: Path, settings: Mapping[str, object] | None = None) -> None:
         first = 10000 + secrets.randbelow(95) * 100
-        own = {"relay_approval": "auto", "relay_port_first": first, "relay_port_last": first + 99}
+        own = {"domain": DOMAIN, "relay_approval": "auto", "relay_port_first": first, "relay_port_last": first + 99}
         super().__init__(folder, {**own, **(settings or {})})
         self.ports_from = int(str((own | dict(settings or {}))["relay_port_first"]))
 

@@ -58,8 +58,10 @@ class RemoteSigner:
             raise ValueError("the relay answered another question")
         return base64.b64decode(given["signature"], validate=True)
 
-    def ask(self, *, fields: dict[str, str] | None = None, method: str = "POST", **members: object) -> Answer:
-        """Any question; members that are None are left out. On an open connection that died, once more on a new one."""
+    def ask(
+        self, *, fields: dict[str, str] | None = None, method: str = "POST", without: str = "", **members: object
+    ) -> Answer:
+        """Any question, `without` a member. On an open connection that died, once more on a new one."""
         question = {
             "key_id": self.key_id,
             "algorithm": SCHEMES[self.scheme],
@@ -68,7 +70,7 @@ class RemoteSigner:
             "nonce": secrets.token_hex(16),
             **members,
         }
-        body = json.dumps({name: value for name, value in question.items() if value is not None}).encode()
+        body = json.dumps({name: value for name, value in question.items() if name != without}).encode()
         return self.ask_raw(body, fields=fields, method=method)
 
     def ask_raw(self, body: bytes, *, fields: dict[str, str] | None = None, method: str = "POST") -> Answer:

@@ -8,6 +8,8 @@ import ssl
 import threading
 from typing import Protocol
 
+_PIECE = 256 * 1024
+
 
 class ByteStream(Protocol):
     """Blocking; one thread may read while another writes."""
@@ -61,7 +63,8 @@ class TlsStream:
         self.ended = ""
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
-        self._machine = threading.RLock()  # OpenSSL's state, and the order of what it wrote
+        self._machine = threading.Lock()  # OpenSSL's state
+        self._sending = threading.RLock()  # the order of what it wrote; taken before the other
         while True:
             try:
                 self._tls.do_handshake()
@@ -90,7 +93,7 @@ class TlsStream:
                         self.ended = "notice"
                     return data
                 except ssl.SSLWantReadError:
-                    self._flush()
+                    pass
                 except ssl.SSLZeroReturnError:
                     self.ended = "notice"
                     return b""
@@ -100,15 +103,15 @@ class TlsStream:
             self._take()
 
     def sendall(self, data: bytes) -> None:
-        with self._machine:
-            view = memoryview(data)
-            while view:
-                view = view[self._tls.write(view) :]
+        with self._sending:
+            for at in range(0, len(data), _PIECE):
+                with self._machine:
+                    self._tls.write(data[at : at + _PIECE])
                 self._flush()
 
     def half_close(self) -> None:
-        with self._machine:
-            with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLZeroReturnError):
+        with self._sending:
+            with self._machine, contextlib.suppress(ssl.SSLWantReadError, ssl.SSLZeroReturnError):
                 self._tls.unwrap()
             self._flush()
 
@@ -124,8 +127,10 @@ class TlsStream:
         self.sock.close()
 
     def _flush(self) -> None:
-        if self._outgoing.pending:
-            self.sock.sendall(self._outgoing.read())
+        with self._machine:
+            data = self._outgoing.read()
+        if data:
+            self.sock.sendall(data)
 
     def _take(self) -> None:
         data = self.sock.recv(65536)

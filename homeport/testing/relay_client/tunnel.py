@@ -87,6 +87,9 @@ class Tunnel:
                 self._stopping.wait(0.2)
                 continue
             with self._changed:
+                if self._stopping.is_set():
+                    session.cut()
+                    return
                 self._open.add(session)
                 self._waiting.add(session)
                 self._changed.notify_all()

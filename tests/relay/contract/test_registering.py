@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from homeport.testing.relay_client import Refused, RelayClient, Wallet
-from homeport.testing.relay_portal import RelayPortal
+from homeport.testing.relay_portal import DOMAIN, RelayPortal
 
 
 def decoded(part: str) -> dict[str, object]:
@@ -64,7 +64,7 @@ def test_registering_gives_a_name_a_token_and_the_time_it_lasts(portal: RelayPor
     client = portal.agent("My_App.v2")
     given = client.register(ttl=60)
     assert given.answer["identity"] == {"name": "my-app-v2", "address": client.wallet.address}
-    assert given.answer["hostname"] == given.hostname == "my-app-v2.localhost"
+    assert given.answer["hostname"] == given.hostname == f"my-app-v2.{DOMAIN}"
     assert given.sni_port == portal.port
     left = given.expires_at - datetime.now(UTC)
     assert timedelta(seconds=30) < left <= timedelta(seconds=61)
@@ -194,13 +194,13 @@ def test_unregistering_ends_the_lease_and_frees_the_name(portal: RelayPortal, cl
         client.renew()
     assert (refused.value.status, refused.value.code) == (404, "lease_not_found")  # relay M.9
     other = portal.agent(client.name)
-    assert other.register().hostname == f"{client.name}.localhost"
+    assert other.register().hostname == f"{client.name}.{DOMAIN}"
 
 
 def test_registering_again_with_the_same_key_replaces_the_lease(client: RelayClient) -> None:
     # relay E: this is how clients recover
     session = client.connect()
-    assert client.register().hostname == f"{client.name}.localhost"
+    assert client.register().hostname == f"{client.name}.{DOMAIN}"
     with pytest.raises(EOFError):
         session.wait(10)
 
@@ -231,6 +231,6 @@ def test_an_older_client_finds_its_protocol_where_it_is_set(tmp_path_factory: py
     with RelayPortal(tmp_path_factory.mktemp("five"), {"relay_protocol": "5"}) as portal:
         client = portal.agent(protocol="5")
         assert client.probe()["protocol_version"] == "5"
-        assert client.register().hostname == f"{client.name}.localhost"
+        assert client.register().hostname == f"{client.name}.{DOMAIN}"
         with pytest.raises(ValueError, match="protocol 5"):
             portal.agent().probe()
