@@ -35,6 +35,7 @@ from homeport.cli import (
     ssh_keys,
     templates,
     tls,
+    tunnels,
     units,
     users,
 )
@@ -57,6 +58,7 @@ for verb, panel in (
     (services.stop, _APPS),
     (services.restart, _APPS),
     (services.rm, _APPS),
+    (tunnels.share, _APPS),
     (expose.expose, _APPS),
     (units.units, _UNITS),
     (units.reload, _UNITS),
@@ -84,6 +86,7 @@ for verb, panel in (
 
 for group, name, panel in (
     (domains.app, "domains", _APPS),
+    (tunnels.app, "tunnels", _APPS),
     (tls.app, "tls", _PORTAL),
     (customers.app, "customers", _PORTAL),
     (plans.app, "plans", _PORTAL),

@@ -44,6 +44,8 @@ class PortalRefused(Problem):
     """An error answer of the portal, with its own code, status and sentence."""
 
     def __init__(self, body: Mapping[str, Any], status: int) -> None:
+        if isinstance(body.get("error"), Mapping):  # the relay's envelope
+            body = {**body["error"], "error": body["error"].get("message")}
         super().__init__(str(body.get("error") or body.get("message") or f"The portal answered {status}."))
         self.code = str(body.get("code") or "http_error")
         self.status = status

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -277,7 +278,10 @@ class Shares:
         running = self._running[share.id] = Running(
             share.id, door, share.expires_at, _policy_key(share), tried_at=self._clock.monotonic()
         )
-        task = asyncio.create_task(self._run_agent(running, share), name=f"share {share.name}")
+        # In a context of its own: what the agent logs is of no request.
+        task = asyncio.create_task(
+            self._run_agent(running, share), name=f"share {share.name}", context=contextvars.Context()
+        )
         self._starts.add(task)
         task.add_done_callback(self._starts.discard)
 
