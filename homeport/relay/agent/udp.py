@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Literal
 import structlog
 
 from homeport.kit.clock import Clock
-from homeport.relay.agent.held import Held
 from homeport.relay.agent.problems import LeaseLost, RelayRefused, RelayUnreachable, RelayUntrusted
 from homeport.relay.agent.relays import Relay
 from homeport.relay.agent.status import Traffic
@@ -31,27 +30,6 @@ LONGEST_DELAY = 30.0
 _LOST = (udp_control.LEASE_NOT_FOUND, udp_control.UNAUTHORIZED)
 
 UdpState = Literal["connecting", "online", "offline", "stopped"]
-
-
-class Udp:
-    """The Companion of an agent whose tunnels carry UDP too, to `target`: one UdpTunnel at each relay."""
-
-    def __init__(self, target: TcpTarget, clock: Clock) -> None:
-        self.tunnels: dict[str, UdpTunnel] = {}  # by the relay's URL
-        self._target = target
-        self._clock = clock
-        self._traffic: dict[str, Traffic] = {}
-
-    async def run(self, held: Held) -> None:
-        """From each registration until the lease is lost. Raises LeaseLost."""
-        port = held.relay.dial_port or held.sni_port or held.relay.port
-        traffic = self._traffic.setdefault(held.relay.url, Traffic())
-        tunnel = UdpTunnel(held.relay, port, lambda: held.token, self._target, self._clock, traffic=traffic)
-        self.tunnels[held.relay.url] = tunnel
-        if not held.udp_enabled:
-            tunnel.state, tunnel.error = "stopped", f"{held.relay.url} gave no UDP port."
-            return
-        await tunnel.run()
 
 
 class UdpTunnel:
