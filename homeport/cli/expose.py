@@ -42,6 +42,10 @@ def expose(
     acme_directory: Annotated[
         str | None, typer.Option("--acme-directory", help="Another ACME authority.", show_default="Let's Encrypt")
     ] = None,
+    inspect: Annotated[
+        bool, typer.Option("--inspect", help="Show the requests on a page of this machine, and replay them.")
+    ] = False,
+    inspect_port: Annotated[int, typer.Option("--inspect-port", min=0, max=65535, help="The page's port.")] = 4040,
     log_level: Annotated[str, typer.Option("--log-level", help="debug, info, warning or error, on stderr.")] = "error",
     json: Json = False,
 ) -> None:
@@ -61,15 +65,21 @@ def expose(
     )  # fmt: skip
     certificates = _certificates(acme_directory, acme_email, ca, self_signed=self_signed)
 
+    inspector = None
+    if inspect:
+        from homeport.relay.agent.inspect import Inspector
+
+        inspector = Inspector(where, port=inspect_port)
+
     def build() -> Agent:
         from homeport.kit.clock import SystemClock
         from homeport.relay.agent import Agent as New
         from homeport.relay.agent.udp_companion import UdpCompanion
 
         companions = [UdpCompanion(where, SystemClock())] if udp else []
-        return New(identity, relays, where, wish, certificates, companions=companions)
+        return New(identity, relays, where, wish, certificates, companions=companions, observer=inspector)
 
-    run(build, Display(str(where), as_json=json))
+    run(build, Display(str(where), as_json=json), inspector)
 
 
 def _folder() -> Path:

@@ -17,6 +17,7 @@ from homeport.kit.clock import rfc3339_ms
 
 if TYPE_CHECKING:
     from homeport.relay.agent import Agent, Status
+    from homeport.relay.agent.inspect import Inspector
 
 REFRESH_SECONDS = 1.0
 _MARK = {"online": "●", "failed": "✗", "expired": "■", "stopped": "■"}
@@ -59,6 +60,14 @@ class Display:
             names = ("received", "sent", "connections", "open")
             print_json_line({"event": "traffic", **dict(zip(names, traffic, strict=True))})
         self._traffic = traffic
+
+    def inspecting(self, url: str) -> None:
+        """Where the page with the requests is."""
+        if self._as_json:
+            print_json_line({"event": "inspect", "url": url})
+        else:
+            sys.stdout.write(f"Requests  {url}\n")
+            sys.stdout.flush()
 
     def over(self) -> None:
         """Leave the terminal as it was."""
@@ -106,10 +115,18 @@ def code(url: str) -> str:
     return "\n".join(lines)
 
 
-def run(build: Callable[[], Agent], display: Display) -> None:
+def run(build: Callable[[], Agent], display: Display, inspector: Inspector | None = None) -> None:
     """Until SIGINT or SIGTERM, or nothing is left to try. Raises the Problem of the last tunnel that failed."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_run(build, display))
+        runner.run(_run(build, display) if inspector is None else _inspected(build, display, inspector))
+
+
+async def _inspected(build: Callable[[], Agent], display: Display, inspector: Inspector) -> None:
+    display.inspecting(await inspector.open())
+    try:
+        await _run(build, display)
+    finally:
+        await inspector.close()
 
 
 async def _run(build: Callable[[], Agent], display: Display) -> None:

@@ -18,10 +18,11 @@ class Inspector:
     """`open` before the agent starts, `close` after it ended. Whoever knows `url` sees all: its path is a secret,
     for loopback belongs to all users of a machine."""
 
-    def __init__(self, target: Target, *, clock: Clock | None = None) -> None:
+    def __init__(self, target: Target, *, port: int = DEFAULT_PORT, clock: Clock | None = None) -> None:
         self.log = ExchangeLog()
         self.url = ""
         self._target = target
+        self._port = port
         self._clock = clock or SystemClock()
         self._server: LocalServer | None = None
 
@@ -29,14 +30,14 @@ class Inspector:
         """Reads along where TLS was ended; raw TCP is not looked at."""
         return HttpTap(self.log, self._clock) if visitor.kind == "tls" else None
 
-    async def open(self, port: int = DEFAULT_PORT) -> str:
-        """Serve the page; its address. Takes any free port where `port` is not to be had."""
+    async def open(self) -> str:
+        """Serve the page; its address. Takes any free port where the one wished for is not to be had."""
         from homeport.relay.agent.inspect.http import page_app
 
         secret = secrets.token_urlsafe(16)
         self._server = LocalServer(page_app(f"/{secret}", self.log, self._target, self._clock))
         try:
-            chosen = await self._server.open(port)
+            chosen = await self._server.open(self._port)
         except OSError:
             chosen = await self._server.open(0)
         self.url = f"http://127.0.0.1:{chosen}/{secret}/"

@@ -50,8 +50,8 @@ async def target() -> AsyncIterator[tuple[Target, int]]:
 
 @pytest.fixture
 async def inspector(target: tuple[Target, int]) -> AsyncIterator[Inspector]:
-    inspector = Inspector(TcpTarget("127.0.0.1", target[1]))
-    await inspector.open(0)
+    inspector = Inspector(TcpTarget("127.0.0.1", target[1]), port=0)
+    await inspector.open()
     yield inspector
     await inspector.close()
 
@@ -108,9 +108,9 @@ async def test_a_request_is_sent_again_as_it_came(
 
 async def test_a_target_that_is_gone_is_said_so(inspector: Inspector, client: httpx.AsyncClient) -> None:
     pass_through(inspector)
-    dead = Inspector(TcpTarget("127.0.0.1", 1))
+    dead = Inspector(TcpTarget("127.0.0.1", 1), port=0)
     dead.log = inspector.log
-    await dead.open(0)
+    await dead.open()
     async with httpx.AsyncClient(base_url=dead.url, trust_env=False) as other:
         answer = await other.post("requests/1/replay")
     await dead.close()
