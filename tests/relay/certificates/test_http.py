@@ -198,3 +198,24 @@ async def test_nobody_below_an_administrator_sees_or_changes_them(place: Place, 
         assert (await api.get("/api/certs/info")).status_code == 403
         assert (await api.post("/api/certs/apply")).status_code == 403
         assert (await api.delete("/api/certs/portal.test")).status_code == 403
+
+
+async def test_the_pair_of_keyless_tunnels_is_shown_uploaded_ordered_and_removed(place: Place) -> None:
+    assert (await place.get("/keyless"))["source"] == "authority"
+    pem = place.pair("portal.test", "*.portal.test")
+    answer = await place.post("keyless/upload", cert=pem.cert, key=pem.key)
+    assert (answer.status_code, answer.json()["domain"]) == (200, "_keyless")
+    assert pem.key.splitlines()[1] not in answer.text
+    found = await place.get("/keyless")
+    assert (found["source"], found["certificate"]["sans"]) == ("kept", ["portal.test", "*.portal.test"])
+    assert (await place.get("/info"))["source"] == "authority"
+    ordered = await place.post("keyless/acme", dns={"provider": "webhook", "url": "https://hook.test"})
+    assert (ordered.status_code, ordered.json()["order"]["names"]) == (200, ["portal.test", "*.portal.test"])
+    assert (await place.api.delete("/api/certs/_keyless")).status_code == 204
+    assert (await place.get("/keyless"))["source"] == "authority"
+
+
+async def test_a_pair_for_the_portals_name_alone_is_refused_for_keyless_tunnels(place: Place) -> None:
+    pem = place.pair("portal.test")
+    answer = await place.post("keyless/upload", cert=pem.cert, key=pem.key)
+    assert (answer.status_code, answer.json()["code"]) == (422, "certificate_refused")
