@@ -28,6 +28,7 @@ from homeport.cli import (
     machine,
     openid,
     plans,
+    relay,
     retention,
     second_factor,
     services,
@@ -87,6 +88,7 @@ for verb, panel in (
 for group, name, panel in (
     (domains.app, "domains", _APPS),
     (tunnels.app, "tunnels", _APPS),
+    (relay.app, "relay", _PORTAL),
     (tls.app, "tls", _PORTAL),
     (customers.app, "customers", _PORTAL),
     (plans.app, "plans", _PORTAL),
