@@ -1,0 +1,275 @@
+"""`homeport expose` as a person runs it: the verb, a real portal as relay, and what is made public."""
+
+from __future__ import annotations
+
+import asyncio
+import http.server
+import json
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
+from homeport.kit.clock import SystemClock
+from homeport.relay.agent import Agent, Automatic, FromTheRelay, Relay, TcpTarget, Wish, client_context
+from homeport.relay.agent.identity import new_identity
+from homeport.relay.agent.tls import TlsEngine
+from homeport.testing.portal import PortalProcess
+
+from .conftest import until
+
+EXPOSE = (sys.executable, "-m", "homeport", "expose")
+SECRET = b"the secret that nobody between may read"
+
+
+class _Page(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self._say(SECRET + b" " + self.path.encode())
+
+    def do_POST(self) -> None:
+        self._say(self.rfile.read(int(self.headers["Content-Length"])))
+
+    def _say(self, body: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[int]:
+    """The port of a small web service."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Page)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_port
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PortalProcess]:
+    with PortalProcess(tmp_path_factory.mktemp("portal")) as process:
+        yield process
+
+
+class Exposed:
+    """A running `homeport expose --json`: reads what it says."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.said: list[dict[str, Any]] = []
+        self._changed = threading.Condition()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def until(self, true: Callable[[Mapping[str, Any]], bool], seconds: float = 40) -> Mapping[str, Any]:
+        """The first thing said that is so, among what comes from now on and the last before."""
+        deadline = time.monotonic() + seconds
+        at = max(0, len(self.said) - 1)
+        with self._changed:
+            while True:
+                for line in self.said[at:]:
+                    if true(line):
+                        return line
+                at = len(self.said)
+                assert self._changed.wait(deadline - time.monotonic()), f"it said: {self.said}"
+
+    def state(self, state: str) -> Mapping[str, Any]:
+        """What it says when its state is this."""
+        return self.until(lambda line: line.get("state") == state)
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            with self._changed:
+                self.said.append(json.loads(line))
+                self._changed.notify_all()
+
+
+@contextmanager
+def exposed(portal: PortalProcess, *words: str) -> Iterator[Exposed]:
+    """Runs until the end of the block."""
+    process = subprocess.Popen(
+        [*EXPOSE, "--json", *words],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=portal.environment,
+    )
+    try:
+        yield Exposed(process)
+    finally:
+        process.terminate()
+        process.wait(20)
+        for pipe in (process.stdout, process.stderr):
+            assert pipe is not None
+            pipe.close()
+
+
+def test_a_port_is_public_by_the_portal_that_one_is_signed_in_to(portal: PortalProcess, page: int) -> None:
+    with exposed(portal, str(page), "--name", "first", "--description", "a page") as verb:
+        status = verb.state("online")
+
+        assert status["url"] == f"https://first.localhost:{portal.port}"
+        assert portal.fetch("first", "/hello").content == SECRET + b" /hello"
+
+        verb.process.terminate()
+        assert verb.process.wait(20) == 0
+
+    with pytest.raises(httpx.HTTPError), portal.client("first") as client:
+        client.get("/hello").raise_for_status()
+
+
+def test_the_tunnel_belongs_to_who_is_signed_in(portal: PortalProcess, page: int) -> None:
+    with exposed(portal, str(page), "--name", "mine") as verb, portal.api() as api:
+        verb.state("online")
+
+        rows = api.get("/api/tunnels").json()["data"]
+
+        assert [row["hostname"] for row in rows if row["hostname"] == "mine.localhost"]
+
+
+def test_it_survives_the_relays_death_without_a_human(portal: PortalProcess, page: int) -> None:
+    with exposed(portal, str(page), "--name", "tough") as verb:
+        verb.state("online")
+
+        portal.kill()
+        verb.state("offline")
+        portal.start()
+        verb.state("online")
+
+        assert portal.fetch("tough", "/again").content == SECRET + b" /again"
+
+
+def test_a_name_that_somebody_else_has_is_refused_clearly(portal: PortalProcess, page: int, tmp_path: Path) -> None:
+    with exposed(portal, str(page), "--name", "taken") as verb:
+        verb.state("online")
+        stranger = subprocess.run(
+            [*EXPOSE, str(page), "--name", "taken", "--relay", portal.base_url, "--ca", str(portal.ca_path)],
+            env={**portal.environment, "XDG_CONFIG_HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    assert stranger.returncode == 5, stranger.stderr
+    assert "take another --name" in stranger.stderr
+
+
+def test_a_relay_that_nobody_trusts_is_not_spoken_to(portal: PortalProcess, page: int, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*EXPOSE, str(page), "--name", "x", "--relay", portal.base_url],
+        env={**portal.environment, "XDG_CONFIG_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 7
+    assert "--ca FILE" in done.stderr
+
+
+def test_what_is_no_target_is_a_mistake_of_usage(portal: PortalProcess) -> None:
+    done = portal.homeport("expose", "seventy", "--name", "x")
+
+    assert done.returncode == 2
+    assert "3000" in done.stderr
+
+
+async def test_what_the_relay_forwards_is_ciphertext_that_only_the_agent_can_read(
+    portal: PortalProcess, page: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The visitor's bytes arrive at the agent's TLS as they left the visitor: the relay has touched none of them, and
+    what the visitor was shown was signed with a key that the relay has never seen."""
+    forwarded: dict[int, bytes] = {}
+    feed = TlsEngine.feed
+
+    def heard(engine: TlsEngine, data: bytes | memoryview) -> None:
+        forwarded[id(engine)] = forwarded.get(id(engine), b"") + bytes(data)
+        feed(engine, data)
+
+    ca = portal.ca_path.read_text()
+    clock = SystemClock()
+    source = FromTheRelay(clock)
+    agent = Agent(
+        new_identity("sealed"),
+        [Relay(portal.base_url, client_context(ca))],
+        TcpTarget("127.0.0.1", page),
+        Wish(),
+        Automatic(source, source, None),
+    )
+    await agent.start()
+    try:
+        await until(agent, "online", 30)
+        monkeypatch.setattr(TlsEngine, "feed", heard)
+        sent, received, key = await asyncio.to_thread(_visit, portal.port, "sealed.localhost", ca)
+    finally:
+        await agent.stop()
+
+    assert sent in forwarded.values()
+    for bytes_on_the_wire in (sent, received):
+        assert bytes_on_the_wire[0] == 22  # a TLS handshake record
+        assert SECRET not in bytes_on_the_wire
+        assert b"GET /wire" not in bytes_on_the_wire
+    kept = [file.read_bytes() for file in portal.data_dir.rglob("*") if file.is_file()]
+    keys = [load_pem_private_key(content, None) for content in kept if content.startswith(b"-----BEGIN PRIVATE KEY")]
+    assert keys
+    assert key not in [each.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) for each in keys]
+
+
+def _visit(port: int, hostname: str, ca: str) -> tuple[bytes, bytes, bytes]:
+    """Ask for a page, and keep every byte that went through the public socket; then the public key that was shown."""
+    context = ssl.create_default_context(cadata=ca)
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(incoming, outgoing, server_hostname=hostname)
+    sent = received = b""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as sock:
+
+        def shake() -> bool:
+            tls.do_handshake()
+            return True
+
+        def until_done(step: Callable[[], Any]) -> Any:
+            nonlocal sent, received
+            while True:
+                try:
+                    result = step()
+                except ssl.SSLWantReadError:
+                    result = None
+                if out := outgoing.read():
+                    sock.sendall(out)
+                    sent += out
+                if result is not None:
+                    return result
+                data = sock.recv(65536)
+                assert data, "the tunnel ended"
+                incoming.write(data)
+                received += data
+
+        until_done(shake)
+        until_done(lambda: tls.write(f"GET /wire HTTP/1.1\r\nHost: {hostname}\r\nConnection: close\r\n\r\n".encode()))
+        page = b""
+        while SECRET + b" /wire" not in page:
+            page += until_done(lambda: tls.read(65536))
+        leaf = tls.getpeercert(binary_form=True)
+    assert leaf is not None
+    public = x509.load_der_x509_certificate(leaf).public_key()
+    return sent, received, public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
