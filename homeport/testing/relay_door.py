@@ -145,9 +145,13 @@ async def open_relay_door(
     folder: Path,
     routers: Callable[[Identity, ControlPlane], Sequence[APIRouter]] = lambda _identity, _plane: (),
     *,
+    administrator: bool = True,
     settings: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[RelayDoor]:
-    """A door with the relay's own routes and those of `routers`; tunnels wait for no approval unless it is set."""
+    """A door with the relay's own routes and those of `routers`; tunnels wait for no approval unless it is set.
+
+    Without an `administrator` it opens sooner, and nobody can sign in.
+    """
     late: list[ControlPlane] = []
 
     def own(identity: Identity, door: Door) -> Sequence[APIRouter]:
@@ -157,7 +161,7 @@ async def open_relay_door(
         return [first, *routers(identity, plane)]
 
     given = {"relay_approval": "auto", **(settings or {})}
-    async with open_door(database, folder, settings=given, beside=own) as door:
+    async with open_door(database, folder, administrator=administrator, settings=given, beside=own) as door:
         plane = late[0]
         await plane.policy.open()
         await plane.leases.load()
