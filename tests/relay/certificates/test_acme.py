@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from homeport.kit.clock import SystemClock
 from homeport.kit.guard import DestinationRefused, OutboundGuard
@@ -18,7 +19,7 @@ from homeport.relay import Ingress
 from homeport.relay.certificates.acme import Accounts, AcmeIssuer, AlpnAnswers, HttpAnswers, Transport
 from homeport.relay.certificates.acme.answers import Record
 from homeport.relay.certificates.acme.transport import Answer
-from homeport.relay.certificates.origin import Challenge, Wish
+from homeport.relay.certificates.origin import KEYLESS, Challenge, Wish
 from homeport.relay.certificates.pairs import Pair
 from homeport.relay.certificates.problems import AcmeFailed
 from homeport.testing.dns_zone import DnsZone
@@ -130,6 +131,26 @@ async def test_dns_01_by_dynamic_update_gives_a_wildcard_and_leaves_no_record(
     assert pair.names == ("example.test", "*.example.test")
     assert zone.updates == before + 4
     assert not any(zone.texts.values())
+
+
+async def test_an_order_whose_key_is_given_gets_certificates_for_that_key_each_time(
+    shop: Shop, tmp_path: Path, zone: DnsZone
+) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    accounts = Accounts(tmp_path / "accounts")
+    issuer = AcmeIssuer(
+        accounts, shop.transport, shop.guard, CLOCK, shop.http, shop.alpn,
+        key_for=lambda wish: key if wish.domain == KEYLESS else None,
+    )  # fmt: skip
+    dns = {
+        "provider": "rfc2136", "server": "127.0.0.1", "port": zone.port,
+        "key_name": zone.key_name, "key_secret": zone.key_secret,
+    }  # fmt: skip
+    names = ("example.test", "*.example.test")
+    wish = Wish(names, "ops@example.test", "dns-01", shop.directory_url, dns, known_as=KEYLESS)
+    pairs = [await issuer.issue(wish, shop.told.append, shop.go_on) for _ in range(2)]
+    assert [pair.leaf.public_key() for pair in pairs] == [key.public_key()] * 2
+    assert pairs[0].leaf.serial_number != pairs[1].leaf.serial_number
 
 
 async def test_a_dynamic_update_with_the_wrong_key_says_who_refused(shop: Shop, zone: DnsZone) -> None:
