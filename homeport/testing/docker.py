@@ -12,7 +12,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -23,12 +23,18 @@ import psutil
 START_SECONDS = 30
 STOP_SECONDS = 20
 NETWORKS = range(64)  # how many engines there can be at a time on one machine: 10.128.0.0/16 to 10.191.0.0/16
+PIECE = 256 * 1024  # bytes
 NEEDED = ("dockerd", "containerd", "runc", "iptables", "ip", "setpriv")
 
 
 def docker_is_installed() -> bool:
     """Whether an engine can be started here: by root, with what Debian's docker.io and iptables bring."""
     return os.geteuid() == 0 and all(shutil.which(program) for program in NEEDED)
+
+
+def pieces(body: bytes) -> Iterator[bytes]:
+    """For the body of a request: of one in one piece, httpx copies all that is left for each part that is sent."""
+    return (body[start : start + PIECE] for start in range(0, len(body), PIECE))
 
 
 class DockerEngine:
@@ -131,7 +137,7 @@ class DockerEngine:
 
     def load(self, archive: bytes) -> None:
         """Take in an image's archive, as `homeport.testing.busybox_image` makes one; the same twice is quick."""
-        answer = self.api.post("/images/load", params={"quiet": "true"}, content=archive)
+        answer = self.api.post("/images/load", params={"quiet": "true"}, content=pieces(archive))
         answer.raise_for_status()
         if '"error"' in answer.text:
             raise RuntimeError(f"the image could not be loaded: {answer.text[-500:]}")

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from homeport.testing.docker import DockerEngine
+from homeport.testing.docker import DockerEngine, pieces
 from homeport.testing.python_image import python_archive
 from homeport.testing.wheels import wheels_of
 
@@ -56,7 +56,7 @@ def image(docker_engine: DockerEngine, tmp_path_factory: pytest.TempPathFactory)
     answer = docker_engine.api.post(
         "/build",
         params={"t": "homeport:test", "buildargs": json.dumps(ARGUMENTS), "networkmode": "none", "forcerm": "true"},
-        content=context(wheels),
+        content=pieces(context(wheels)),
         headers={"Content-Type": "application/x-tar"},
         timeout=400,
     )
