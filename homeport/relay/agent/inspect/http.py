@@ -33,9 +33,8 @@ _SAFE = {
 Answer = Callable[[Request], Awaitable[Response]]
 
 
-def page_app(root: str, log: ExchangeLog, target: Target, clock: Clock) -> Starlette:
-    """Everything lies below `root` (`/…`); other paths are 404."""
-    watchers: set[Watcher] = set()
+def page_app(root: str, log: ExchangeLog, target: Target, clock: Clock, watchers: set[Watcher]) -> Starlette:
+    """Everything lies below `root` (`/…`); other paths are 404. `watchers` are the open pages: `stop` ends them."""
 
     async def page(_: Request) -> Response:
         nonce = secrets.token_urlsafe(16)
@@ -92,6 +91,12 @@ class Watcher:
         self._cleared = False
         self._wake = asyncio.Event()
         self._leave: Callable[[], None] | None = None
+        self.stopped = False
+
+    def stop(self) -> None:
+        """The stream ends."""
+        self.stopped = True
+        self._wake.set()
 
     def begin(self) -> None:
         """Hear the log."""
@@ -115,7 +120,8 @@ class Watcher:
                 await self._wake.wait()
         except TimeoutError:
             return ": still here\n\n"
-        await asyncio.sleep(GATHER_SECONDS)
+        if not self.stopped:
+            await asyncio.sleep(GATHER_SECONDS)
         self._wake.clear()
         changed, self._changed = self._changed, {}
         lines = ["event: cleared\ndata: {}\n\n"] if self._cleared else []
@@ -136,7 +142,7 @@ async def _events(watcher: Watcher, watchers: set[Watcher]) -> AsyncIterator[str
     watcher.begin()
     try:
         yield "retry: 1000\n: hello\n\n"
-        while True:
+        while not watcher.stopped:
             yield await watcher.next()
     finally:
         watcher.end()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from typing import TYPE_CHECKING
 
 from homeport.kit.clock import Clock, SystemClock
 from homeport.relay.agent.inspect.exchanges import ExchangeLog
@@ -10,6 +11,9 @@ from homeport.relay.agent.inspect.tap import HttpTap
 from homeport.relay.agent.local_server import LocalServer
 from homeport.relay.agent.observer import Tap, Visitor
 from homeport.relay.agent.targets import Target
+
+if TYPE_CHECKING:
+    from homeport.relay.agent.inspect.http import Watcher
 
 DEFAULT_PORT = 4040
 
@@ -25,6 +29,7 @@ class Inspector:
         self._port = port
         self._clock = clock or SystemClock()
         self._server: LocalServer | None = None
+        self._watchers: set[Watcher] = set()
 
     def opened(self, visitor: Visitor) -> Tap | None:
         """Reads along where TLS was ended; raw TCP is not looked at."""
@@ -35,7 +40,7 @@ class Inspector:
         from homeport.relay.agent.inspect.http import page_app
 
         secret = secrets.token_urlsafe(16)
-        self._server = LocalServer(page_app(f"/{secret}", self.log, self._target, self._clock))
+        self._server = LocalServer(page_app(f"/{secret}", self.log, self._target, self._clock, self._watchers))
         try:
             chosen = await self._server.open(self._port)
         except OSError:
@@ -45,6 +50,8 @@ class Inspector:
 
     async def close(self) -> None:
         """The page is gone, and with it what was kept."""
+        for watcher in tuple(self._watchers):
+            watcher.stop()
         if self._server is not None:
             await self._server.close()
         self.log.clear()
