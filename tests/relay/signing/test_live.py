@@ -1,0 +1,84 @@
+"""A whole portal: which key its name shows to whom, and what the audit log keeps of signatures."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from homeport.testing.relay_client import RelayClient
+from homeport.testing.relay_portal import DOMAIN, RelayPortal
+
+
+@pytest.fixture(scope="module")
+def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayPortal]:
+    with RelayPortal(tmp_path_factory.mktemp("keyless")) as portal:
+        yield portal
+
+
+def key_shown(portal: RelayPortal, *alpn: str) -> bytes:
+    """The public key that the portal's name shows, verified by its authority."""
+    context = ssl.create_default_context(cafile=str(portal.ca_path))
+    if alpn:
+        context.set_alpn_protocols(list(alpn))
+    with (
+        socket.create_connection(("127.0.0.1", portal.port), 20) as sock,
+        context.wrap_socket(sock, server_hostname=DOMAIN) as tls,
+    ):
+        assert tls.version() == "TLSv1.3"
+        der = tls.getpeercert(binary_form=True)
+        assert der is not None
+        leaf = x509.load_der_x509_certificate(der)
+        return leaf.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def sign(client: RelayClient) -> int:
+    """The status of one signature, on a connection of its own."""
+    body = {
+        "key_id": "relay-cert",
+        "algorithm": "ECDSA_SHA256",
+        "digest": base64.b64encode(bytes(32)).decode(),
+        "timestamp_unix": int(time.time()),
+        "nonce": secrets.token_hex(16),
+    }
+    return client.post("/v1/sign", body, token=client.token).status
+
+
+# relay L.1
+def test_the_key_that_signs_for_tunnels_is_not_the_one_that_browsers_see(portal: RelayPortal) -> None:
+    browsers = key_shown(portal, "h2", "http/1.1")
+    assert key_shown(portal, "http/1.1") == key_shown(portal) != browsers
+    assert key_shown(portal, "h2", "http/1.1") == browsers
+
+
+# relay D.2: a client goes on with the chain that it was shown
+def test_the_relays_key_stays_over_a_restart_and_the_audit_log_knows_what_was_signed(portal: RelayPortal) -> None:
+    before = key_shown(portal, "http/1.1")
+    client = portal.agent("audited")
+    client.register()
+    assert [sign(client) for _ in range(3)] == [200, 200, 200]
+    assert portal.stop() == 0
+    portal.start()
+    assert key_shown(portal, "http/1.1") == before
+    told = portal.homeport("audit", "list", "--json", "--action", "sign_handshakes")
+    rows = json.loads(told.stdout)["entries"]
+    assert [(row["target_id"], row["details"]) for row in rows] == [(f"audited.{DOMAIN}", {"signed": 3, "refused": 0})]
+
+
+def test_switched_off_there_is_no_such_path_and_one_key_for_everybody(tmp_path: Path) -> None:
+    with RelayPortal(tmp_path, {"relay_keyless": False}) as portal:
+        client = portal.agent("keyless")
+        client.register()
+        assert sign(client) == 404
+        assert key_shown(portal, "http/1.1") == key_shown(portal, "h2", "http/1.1")
+        found = json.loads(portal.homeport("tls", "keyless", "info", "--json").stdout)
+        assert found == {"enabled": False, "source": "none", "certificate": None}
