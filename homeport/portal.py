@@ -116,7 +116,7 @@ class Portal:
             self.identity.audit.append, self._own_domains,
         )  # fmt: skip
         self.relay = Relay(
-            self.database, lambda: self.settings, self.options, self.clock, self.bus, self.tls,
+            self.database, lambda: self.settings, self.options, self.clock, self.bus, self.guard, self.tls,
             self.identity.audit.append, taken=self._has_app,
         )  # fmt: skip
         self.identity.wallet_of = self.relay.wallets.actor_of

@@ -173,6 +173,9 @@ class Settings(BaseModel):
     )
     relay_discovery: bool = Field(False, description="Tell other relays of this one, and clients of those.")
     relay_bootstraps: tuple[str, ...] = Field((), description="Relays (https://…) to find others by.")
+    relay_ca_file: Path | None = Field(
+        None, description="Authorities (PEM) to trust besides the system's when asking other relays."
+    )
     relay_browser: str = Field(
         "", description="Chromium that makes thumbnails of tunnels' pages: a program, or a DevTools URL; empty: none."
     )

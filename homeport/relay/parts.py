@@ -13,9 +13,12 @@ from homeport.identity import Identity
 from homeport.identity.audit import Act
 from homeport.kit.bus import Bus
 from homeport.kit.clock import Clock
+from homeport.kit.guard import OutboundGuard
 from homeport.relay import admin_http, http, status_http
 from homeport.relay.certificates import Certificates
 from homeport.relay.challenges import Challenges
+from homeport.relay.discovery import Discovery
+from homeport.relay.discovery import http as discovery_http
 from homeport.relay.enforcement import Enforcement
 from homeport.relay.ingress import Handler
 from homeport.relay.lease import Lease, Sessions
@@ -59,6 +62,7 @@ class Relay:
         options: Options,
         clock: Clock,
         bus: Bus,
+        guard: OutboundGuard,
         tls: Certificates,
         record: Callable[[Act], Awaitable[None]],
         *,
@@ -106,6 +110,9 @@ class Relay:
             without_token=given.relay_sign_without_token,
         )
         self.certificates = TunnelCertificates(tls.own_authority, self.leases.holder, self.policy.routable)
+        self.discovery = Discovery(
+            database, settings, clock, guard, self.identity, lambda: (self.visitors.moved, self.visitors.active)
+        )
         self.connector = Connector(self.leases, self.policy, clock)
         self.routes: Mapping[bytes, RawRoute] = {SIGN_PATH.encode(): RawRoute(READ_BYTES, self.signing.answer)}
 
@@ -114,9 +121,11 @@ class Relay:
         if self.enabled:
             await self.policy.open()
             await self.leases.load()
+            await self.discovery.open()
 
     async def close(self) -> None:
         """End every connection of tunnels; leases go on after a restart."""
+        await self.discovery.close()
         await self.leases.close()
         await self.udp_ports.stop()
         await self.tcp_ports.close_all()
@@ -130,6 +139,7 @@ class Relay:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._sweep(), name="relay upkeep")
             tasks.create_task(self.signing.run(), name="relay signatures' audit")
+            tasks.create_task(self.discovery.run(), name="relay discovery")
 
     def handler_for(self, name: str | None) -> Handler | None:
         """The visitors' handler for the name of a tunnel, None for every other name."""
@@ -142,6 +152,7 @@ class Relay:
             http.routes(self.leases, self.policy, self.challenges, identity, self._settings),
             *signing_routes(self.signing, self.certificates),
             status_http.routes(*administered, base_url=lambda: self._settings().base_url, total=self.visitors.total),
+            discovery_http.routes(self.discovery, self.policy, self._clock),
             *admin_http.routes(*administered),
         ]
 

@@ -34,6 +34,11 @@ class Visitors:
         """Visitors that are connected now."""
         return len(self._bridges)
 
+    @property
+    def moved(self) -> int:
+        """Of all tunnels so far, in both directions."""
+        return self.total.received + self.total.sent
+
     async def handle(self, sock: socket, address: Any, hello: ClientHello, /) -> None:
         lease = self._find(hello.server_name or "")
         if lease is None:
