@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from homeport.relay.relay_identity import FILE, RelayIdentity, RelayIdentityUnreadable
+from homeport.storage.backup import write_backup
+from homeport.storage.restore import restore_backup
 from homeport.wire.ethereum import address_of
+
+WORDS = "correct horse battery staple"
 
 
 async def test_a_key_is_made_when_it_is_first_asked_for_and_stays(tmp_path: Path) -> None:
@@ -63,3 +69,17 @@ def test_a_file_that_holds_no_fitting_key_is_not_replaced(tmp_path: Path, conten
     with pytest.raises(RelayIdentityUnreadable):
         _ = RelayIdentity(tmp_path, "x").key
     assert (tmp_path / FILE).read_text() == content
+
+
+def test_the_key_is_part_of_a_backup(migrated_sqlite: Path, tmp_path: Path) -> None:
+    before, after, now = tmp_path / "before", tmp_path / "after", datetime(2026, 3, 29, tzinfo=UTC)
+    before.mkdir()
+    shutil.copyfile(migrated_sqlite, before / "homeport.db")
+    key = RelayIdentity(before, "relay.example.org").key
+    backup = tmp_path / "backup"
+    write_backup(backup, WORDS, data_dir=before, database_url=f"sqlite:///{before}/homeport.db", now=now)
+    restore_backup(
+        backup, WORDS, data_dir=after, database_url=None, sqlite=True, force=False, now=now, ready=lambda *_: None
+    )
+    assert RelayIdentity(after, "relay.example.org").key == key
+    assert stat.S_IMODE((after / FILE).stat().st_mode) == 0o600
