@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 
 from homeport.kit.addresses import address_and_port
+from homeport.wire.ethereum import checksum_address
 
 # systemd.unit(5), without what a command line could take for an option or for another kind of unit
 _UNIT = re.compile(
@@ -215,6 +216,11 @@ class Settings(BaseModel):
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(str(ip_network(part)) for part in value)
+
+    @field_validator("relay_wallets")
+    @classmethod
+    def _wallets(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(checksum_address(part) for part in value)
 
     @field_validator("dns_servers")
     @classmethod

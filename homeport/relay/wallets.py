@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import structlog
 from starlette.requests import HTTPConnection
 
 from homeport.identity.access import Actor, Role
@@ -27,8 +26,6 @@ SCOPES = ("relay:*",)
 _PREFIX = "was_"
 _TOKEN_BYTES = 32
 _LONGEST_TOKEN = 200
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +51,12 @@ class WalletSession:
 
 
 class Wallets:
-    """Sessions live in memory: a restart ends them. `relay_address` is a wallet that may always."""
+    """Sessions live in memory: a restart ends them. `listed` (EIP-55) may, and `relay_address` may always."""
 
     def __init__(
         self, listed: Iterable[str], relay_address: Callable[[], str], challenges: Challenges, clock: Clock
     ) -> None:
-        self._listed = frozenset(_known(listed))
+        self._listed = frozenset(listed)
         self._relay_address = relay_address
         self._challenges = challenges
         self._clock = clock
@@ -130,14 +127,6 @@ class Wallets:
             if oldest.expires_at > now:
                 return
             del self._sessions[digest]
-
-
-def _known(listed: Iterable[str]) -> Iterable[str]:
-    for text in listed:
-        try:
-            yield checksum_address(text)
-        except InvalidAddress as problem:
-            log.warning("a wallet of relay_wallets is left out", wallet=text[:60], problem=str(problem))
 
 
 def _digest(token: str) -> bytes:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from structlog.testing import capture_logs
+from pydantic import ValidationError
 
 from homeport.identity import Verb, allowed
 from homeport.relay import wallets as wallets_module
 from homeport.relay.challenges import Challenges
 from homeport.relay.problems import AdminUnauthorized, InvalidRequest, RateLimited, WalletRefused
 from homeport.relay.wallets import Wallets
+from homeport.settings import Settings
 from homeport.testing.clock import ManualClock
 from homeport.wire.ethereum import address_of, sign_message
 
@@ -23,7 +26,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def wallets(clock: ManualClock) -> Wallets:
-    return made(clock, [address_of(LISTED).lower()])
+    return made(clock, [address_of(LISTED)])
 
 
 def made(clock: ManualClock, listed: list[str]) -> Wallets:
@@ -112,9 +115,14 @@ def test_an_address_that_is_none_is_refused(wallets: Wallets) -> None:
         wallets.challenge("0x12", host="localhost", client="192.0.2.1")
 
 
-def test_a_setting_that_is_no_wallet_is_left_out_aloud(clock: ManualClock) -> None:
-    with capture_logs() as logs:
-        wallets = made(clock, ["0x12", address_of(LISTED)])
+def test_wallets_in_the_settings_are_of_one_spelling(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, relay_wallets=(address_of(LISTED).lower(),))
 
-    assert wallets.allowed == [address_of(OWN), address_of(LISTED)]
-    assert [line["wallet"] for line in logs] == ["0x12"]
+    assert settings.relay_wallets == (address_of(LISTED),)
+
+
+def test_a_setting_that_is_no_wallet_is_refused_at_the_start(tmp_path: Path) -> None:
+    mistyped = address_of(LISTED).swapcase().replace("0X", "0x")
+    for wallet in ("0x12", mistyped):
+        with pytest.raises(ValidationError):
+            Settings(data_dir=tmp_path, relay_wallets=(wallet,))
