@@ -74,6 +74,7 @@ def test_a_file_that_holds_no_fitting_key_is_not_replaced(tmp_path: Path, conten
 def test_the_key_is_part_of_a_backup(migrated_sqlite: Path, tmp_path: Path) -> None:
     before, after, now = tmp_path / "before", tmp_path / "after", datetime(2026, 3, 29, tzinfo=UTC)
     before.mkdir()
+    after.mkdir()
     shutil.copyfile(migrated_sqlite, before / "homeport.db")
     key = RelayIdentity(before, "relay.example.org").key
     backup = tmp_path / "backup"
