@@ -151,7 +151,7 @@ def _add_state(router: APIRouter, leases: Leases, policy: Policy, settings: Call
         response.headers["access-control-allow-origin"] = "*"
         return response
 
-    async def get_health() -> Response:
+    async def get_relay_health() -> Response:
         """That the relay answers."""
         return success({"status": "ok"})
 
