@@ -5,18 +5,12 @@ from __future__ import annotations
 import binascii
 import re
 from base64 import urlsafe_b64decode
-from collections.abc import Callable, Coroutine
-from typing import Any
 
-from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import Scope
 
 from homeport.kit.problems import Problem
-from homeport.relay.envelope import EnvelopeRoute, failure
+from homeport.relay.envelope import EnvelopeRoute
 from homeport.relay.identities import identity_of
 from homeport.relay.lease import TunnelIdentity
 from homeport.relay.problems import AdminUnauthorized, InvalidAddress, InvalidJson, InvalidRequest, WalletRefused
@@ -24,6 +18,7 @@ from homeport.relay.problems import AdminUnauthorized, InvalidAddress, InvalidJs
 _PLAIN_ADDRESS = re.compile(r"\s*0[xX][0-9a-fA-F]{40}\s*")
 _LONGEST_SEGMENT = 2048  # characters
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]+={0,2}")
+_KNOWN = {"unauthorized", "ip_banned"}
 SIGNING_IN = ("/admin/auth/challenge", "/admin/auth/login", "/admin/auth/status", "/admin/logout")
 
 
@@ -33,18 +28,15 @@ class AdminRoute(EnvelopeRoute):
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         return super().matches({**scope, "path": without_slash(scope["path"])} if scope["type"] == "http" else scope)
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handle = APIRoute.get_route_handler(self)
-
-        async def enveloped(request: Request) -> Response:
-            try:
-                return await handle(request)
-            except RequestValidationError:
-                return failure(InvalidRequest("A parameter of this request does not fit."))
-            except Problem as problem:
-                return failure(_in_seed_words(problem))
-
-        return enveloped
+    def in_words_of_seed(self, problem: Problem) -> Problem:
+        """Identity has more words for being refused than seed 004's clients know."""
+        if isinstance(problem, InvalidJson):
+            return InvalidRequest("invalid request body")
+        if problem.status == 401:
+            return AdminUnauthorized(problem.message)
+        if problem.status == 403 and problem.code not in _KNOWN:
+            return WalletRefused(problem.message)
+        return problem
 
 
 class LastRoute(AdminRoute):
@@ -98,18 +90,3 @@ def _decoded(segment: str) -> str:
 
 def _wants_page(scope: Scope) -> bool:
     return any(name == b"accept" and b"text/html" in value.lower() for name, value in scope["headers"])
-
-
-def _in_seed_words(problem: Problem) -> Problem:
-    """Identity has more words for being refused than seed 004's clients know."""
-    known: Problem
-    match problem:
-        case InvalidJson():
-            known = InvalidRequest("invalid request body")
-        case Problem(status=401):
-            known = AdminUnauthorized(problem.message)
-        case Problem(status=403, code=code) if code not in {"unauthorized", "ip_banned"}:
-            known = WalletRefused(problem.message)
-        case _:
-            return problem
-    return known

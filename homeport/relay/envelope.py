@@ -77,7 +77,7 @@ class EnvelopeRoute(APIRoute):
             try:
                 return await handle(request)
             except Problem as problem:
-                return failure(problem)
+                return failure(self.in_words_of_seed(problem))
             except RequestValidationError:
                 return failure(InvalidRequest("A parameter of this request does not fit."))
             except HTTPException:
@@ -88,6 +88,10 @@ class EnvelopeRoute(APIRoute):
                 return failure(Internal(f"Something went wrong inside the relay; its log has the details under {bug}."))
 
         return enveloped
+
+    def in_words_of_seed(self, problem: Problem) -> Problem:
+        """What clients are told of a refusal: the same, where a route has no words of its own."""
+        return problem
 
     @staticmethod
     def wrong_method(method: str, path: str) -> Response:
