@@ -167,7 +167,7 @@ async def test_asking_often_does_not_distort_what_is_told(
     monkeypatch.setattr(module, "FRESH", 0)
     async with node(database, tmp_path, "one.example.org", authority) as one:
         running = asyncio.create_task(one.discovery.run())
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.1)
         one.traffic[:] = [1_000_000, 4]
         told: list[float] = []
 
