@@ -36,8 +36,8 @@ check: .venv/.dev ui/node_modules/.installed ## Check style, types, layers and g
 	cd ui && npm run --silent check
 
 .PHONY: bench
-bench: .venv/.dev ui/dist/.built ## Measure: redeploy, crash, list, auth, logs, proxy, idle (ONLY="list idle" for some)
-	@if [ "$$(id -u)" = 0 ]; then tools/debian.sh nginx-light wrk caddy docker.io docker-compose iptables iproute2 busybox-static postgresql; fi
+bench: .venv/.dev ui/dist/.built ## Measure: redeploy, crash, list, auth, logs, proxy, sign, relay, idle (ONLY="list idle" for some)
+	@if [ "$$(id -u)" = 0 ]; then tools/debian.sh nginx-light libnginx-mod-stream haproxy openssh-server openssh-client wrk caddy docker.io docker-compose iptables iproute2 busybox-static postgresql; fi
 	$(VENV)/python -m bench $(ONLY)
 
 .PHONY: ui

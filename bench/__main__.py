@@ -18,7 +18,7 @@ from pathlib import Path
 
 from bench.figures import Figure
 
-NAMES = ("redeploy", "crash", "deploy", "list", "auth", "logs", "proxy", "sign", "idle")
+NAMES = ("redeploy", "crash", "deploy", "list", "auth", "logs", "proxy", "sign", "relay", "idle")
 DRIVEN = ("redeploy", "crash")
 NEEDS_DOCKER = ("deploy",)  # asked for by name only
 RESULTS = Path(__file__).parent / "results"
@@ -63,7 +63,8 @@ def _show(measured: dict[str, list[Figure]]) -> None:
     print(f"\n{'measurement':<10} {'what':<46} {'value':>12} {'unit':<8} {'goal':>10}")
     for name, figures in measured.items():
         for figure in figures:
-            goal = f"≤ {figure.at_most:g}" if figure.at_most is not None else ""
+            goal = f"≤ {figure.at_most:.4g}" if figure.at_most is not None else ""
+            goal = f"≥ {figure.at_least:.4g}" if figure.at_least is not None else goal
             mark = "" if figure.met else "  MISSED"
             print(f"{name:<10} {figure.what:<46} {figure.value:>12,.2f} {figure.unit:<8} {goal:>10}{mark}")
 

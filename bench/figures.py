@@ -8,17 +8,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured number. `at_most` is its goal, None when it is only shown."""
+    """One measured number. `at_most` or `at_least` is its goal, None when it is only shown."""
 
     what: str
     value: float
     unit: str
     at_most: float | None = None
+    at_least: float | None = None
 
     @property
     def met(self) -> bool:
         """Whether the goal is met; true without one."""
-        return self.at_most is None or self.value <= self.at_most
+        return (self.at_most is None or self.value <= self.at_most) and (
+            self.at_least is None or self.value >= self.at_least
+        )
 
 
 def percentile(values: Sequence[float], share: float) -> float:

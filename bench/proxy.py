@@ -67,13 +67,13 @@ def measure() -> list[Figure]:
         raise SystemExit(f"bench: the proxy needs the Debian packages {', '.join(missing)}")
     with tempfile.TemporaryDirectory(prefix="homeport-proxy-") as folder, ExitStack() as stack:
         directory = Path(folder)
-        cert, key = _certificate(directory)
-        app = _free_port()
+        cert, key = certificate(directory)
+        app = free_port()
         conf = _NGINX.format(dir=directory, role="app", body=_APP.format(port=app, answer=BODY))
-        stack.enter_context(_running(_nginx(directory, "app", conf), app, directory, core=0))
+        stack.enter_context(running(_nginx(directory, "app", conf), app, directory, core=0))
         figures: list[Figure] = []
         for name in ("homeport", "nginx", "caddy"):
-            port = _free_port()
+            port = free_port()
             if name == "homeport":
                 argv = [sys.executable, "-m", "bench.proxy", "serve", str(port), str(app), str(cert), str(key)]
             elif name == "nginx":
@@ -83,7 +83,7 @@ def measure() -> list[Figure]:
                 caddyfile = directory / "Caddyfile"
                 caddyfile.write_text(_CADDY.format(app=app, port=port, cert=cert, key=key))
                 argv = ["caddy", "run", "--config", str(caddyfile), "--adapter", "caddyfile"]
-            with _running(argv, port, directory, core=1) as process:
+            with running(argv, port, directory, core=1) as process:
                 _wrk(port, 1, CONNECTIONS)
                 figures += _loaded(name, port, psutil.Process(process.pid))
         return figures
@@ -126,7 +126,7 @@ def latency(out: str, percent: int) -> float:
     return float(found[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[found[2]]
 
 
-def _certificate(directory: Path) -> tuple[Path, Path]:
+def certificate(directory: Path) -> tuple[Path, Path]:
     cert, key = directory / "cert.pem", directory / "key.pem"
     subprocess.run(
         [
@@ -157,7 +157,7 @@ def _nginx(directory: Path, role: str, conf: str) -> list[str]:
     return ["nginx", "-p", str(directory), "-e", "stderr", "-c", str(file)]
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return int(taken.getsockname()[1])
 
@@ -167,7 +167,7 @@ def pinned(core: int) -> list[str]:
 
 
 @contextmanager
-def _running(argv: list[str], port: int, home: Path, *, core: int) -> Iterator[subprocess.Popen[bytes]]:
+def running(argv: list[str], port: int, home: Path, *, core: int) -> Iterator[subprocess.Popen[bytes]]:
     """The program, from when it listens until the end of the block."""
     environment = {**os.environ, "GOMAXPROCS": "1", "XDG_CONFIG_HOME": str(home), "XDG_DATA_HOME": str(home)}
     log = home / f"{Path(argv[0]).name}-{port}.log"

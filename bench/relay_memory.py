@@ -1,0 +1,83 @@
+"""What idle tunnels and stalled readers cost the portal in memory."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import sys
+import time
+
+import psutil
+
+from bench.figures import Figure
+from bench.relay_load import GO
+from bench.relay_peers import Ours
+from homeport.testing.portal import PortalProcess
+from homeport.testing.relay_client import Relay, RelayClient, ReverseSession
+
+WARM = 250  # tunnels before the first look, so that what is made once is not counted
+TUNNELS = 1000  # between the two looks, each with two sessions, as clients keep them
+SESSIONS = 2
+STALLED = 50  # visitors that ask for everything and read nothing
+STALL_SECONDS = 6.0
+IDLE_KB = 28.0
+STALLED_KB = 1024.0
+
+
+def measure_memory(ours: Ours, portal: PortalProcess) -> list[Figure]:
+    """Slopes of the portal's resident memory."""
+    relay = psutil.Process(portal.pid)
+    stalled = _stalled(ours, relay)
+    with contextlib.ExitStack() as held:
+        _idle(held, portal, 0, WARM)
+        before = _settled(relay)
+        _idle(held, portal, WARM, TUNNELS)
+        after = _settled(relay)
+    each = (after - before) / 1024 / TUNNELS
+    return [
+        Figure(f"homeport: an idle tunnel with {SESSIONS} sessions", each, "KB"),
+        Figure("homeport: an idle session", each / SESSIONS, "KB", IDLE_KB),
+        Figure("homeport: a stalled reader", stalled, "KB", STALLED_KB),
+    ]
+
+
+def _idle(held: contextlib.ExitStack, portal: PortalProcess, first: int, count: int) -> None:
+    for number in range(first, first + count):
+        source = f"127.3.{number // 200}.{number % 200 + 1}"
+        client = RelayClient(Relay("localhost", portal.port, portal.ca_path, source=source), f"idle{number}")
+        client.register(ttl=3600)
+        for _ in range(SESSIONS):
+            session: ReverseSession = client.connect()
+            held.callback(session.cut)
+    print(f"bench: {first + count} idle tunnels", file=sys.stderr, flush=True)
+
+
+def _stalled(ours: Ours, relay: psutil.Process) -> float:
+    """KB for each."""
+    with ours.way("source") as way, contextlib.ExitStack() as held:
+        warm = _stall(held, way.port, 0, 5)
+        before = _settled(relay)
+        _stall(held, way.port, warm, STALLED)
+        time.sleep(STALL_SECONDS)
+        return (_settled(relay) - before) / 1024 / STALLED
+
+
+def _stall(held: contextlib.ExitStack, port: int, first: int, count: int) -> int:
+    for number in range(first, first + count):
+        source = f"127.4.0.{number + 1}"
+        sock = held.enter_context(socket.create_connection(("127.0.0.1", port), 20, (source, 0)))
+        if sock.recv(1) != GO:
+            raise SystemExit("bench: a reader that was to stall was not served")
+    return first + count
+
+
+def _settled(process: psutil.Process) -> int:
+    """Resident bytes, once they stand still."""
+    last = 0
+    for _ in range(20):
+        now = process.memory_info().rss
+        if abs(now - last) < 64 * 1024:
+            break
+        last = now
+        time.sleep(0.5)
+    return int(process.memory_info().rss)
