@@ -23,7 +23,7 @@ from homeport.relay.identities import normal_host
 from homeport.relay.lease import Lease
 from homeport.relay.leases import Leases
 from homeport.relay.policy import Policy
-from homeport.relay.problems import HijackUnsupported, Http11Only, InvalidRequest, LeaseRejected
+from homeport.relay.problems import FeatureUnavailable, HijackUnsupported, Http11Only, InvalidRequest, LeaseRejected
 from homeport.relay.registration import RegisterRequest, renewed_metadata
 from homeport.settings import Settings
 
@@ -155,9 +155,9 @@ def _add_state(router: APIRouter, leases: Leases, policy: Policy, settings: Call
         """That the relay answers."""
         return success({"status": "ok"})
 
-    router.add_api_route("/healthz", get_health, methods=["GET"], dependencies=[ASKING], name="get_health")
+    router.add_api_route("/healthz", get_relay_health, methods=["GET"], dependencies=[ASKING], name="get_relay_health")
     router.add_api_route(
-        "/healthz", get_health, methods=EVERY_METHOD[1:], dependencies=[ASKING], name="get_health_by_other_methods",
+        "/healthz", get_relay_health, methods=EVERY_METHOD[1:], dependencies=[ASKING], name="get_relay_health_by_other_methods",
         include_in_schema=False,
     )  # fmt: skip
 
