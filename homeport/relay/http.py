@@ -151,6 +151,14 @@ def _add_state(router: APIRouter, leases: Leases, policy: Policy, settings: Call
         response.headers["access-control-allow-origin"] = "*"
         return response
 
+    async def refuse_hop(call: CurrentCall) -> Response:
+        """Routes over several relays: this one is no part of an overlay."""
+        policy.require_address(call.address)
+        raise FeatureUnavailable("This relay is no part of an overlay.")
+
+    for method, name in (("POST", "add_relay_hop"), ("DELETE", "remove_relay_hop")):
+        router.add_api_route("/sdk/hop", refuse_hop, methods=[method], dependencies=[ASKING], name=name)
+
     async def get_relay_health() -> Response:
         """That the relay answers."""
         return success({"status": "ok"})

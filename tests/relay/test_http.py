@@ -432,6 +432,13 @@ async def test_a_session_needs_http_1(relay: RelayDoor) -> None:
     assert b'"http11_only"' in received[1]["body"]
 
 
+async def test_hops_of_an_overlay_are_unavailable(relay: RelayDoor) -> None:
+    async with relay.door.client() as client:  # relay C.9
+        for method in ("POST", "DELETE"):
+            assert refusal(await client.request(method, "/sdk/hop", content=b"{}")) == (503, "feature_unavailable")
+        assert refusal(await client.get("/sdk/hop")) == (405, "method_not_allowed")
+
+
 async def test_a_banned_address_is_turned_away_before_its_body_is_read(relay: RelayDoor) -> None:
     token = await relay.token()
     await relay.plane.policy.ban_network("127.0.0.0/8")
@@ -439,6 +446,7 @@ async def test_a_banned_address_is_turned_away_before_its_body_is_read(relay: Re
         for path in ("/sdk/register/challenge", "/sdk/register", "/sdk/renew"):
             assert refusal(await client.post(path, content=b"{")) == (403, "ip_banned")
         assert refusal(await client.get("/sdk/connect")) == (403, "ip_banned")
+        assert refusal(await client.post("/sdk/hop")) == (403, "ip_banned")
         data(await client.get("/sdk/domain"))
         data(await client.get("/tunnel/status", params={"hostname": "demo.localhost"}))
         data(await client.post("/sdk/unregister", json={"access_token": token}))
