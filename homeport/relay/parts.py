@@ -111,7 +111,16 @@ class Relay:
         )
         self.certificates = TunnelCertificates(tls.own_authority, self.leases.holder, self.policy.routable)
         self.discovery = Discovery(
-            database, settings, clock, guard, self.identity, lambda: (self.visitors.moved, self.visitors.active)
+            database,
+            settings,
+            clock,
+            guard,
+            self.identity,
+            lambda: (self.visitors.moved, self.visitors.active),
+            offers=lambda: (
+                self.udp_ports.configured and self.policy.udp.enabled,
+                self.tcp_ports.configured and self.policy.tcp_port.enabled,
+            ),
         )
         self.connector = Connector(self.leases, self.policy, clock)
         self.routes: Mapping[bytes, RawRoute] = {SIGN_PATH.encode(): RawRoute(READ_BYTES, self.signing.answer)}

@@ -40,7 +40,8 @@ log = structlog.get_logger()
 class Discovery:
     """Off unless settings turn it on; then `run` asks and announces, and `descriptors` answers others.
 
-    `traffic` gives all bytes so far and the visitors that are connected now; `refused` whether an address is banned.
+    `traffic` gives all bytes so far and the visitors that are connected now; `offers` whether tunnels get UDP and TCP
+    ports now, by default what the settings say.
     """
 
     def __init__(
@@ -51,6 +52,8 @@ class Discovery:
         guard: OutboundGuard,
         identity: RelayIdentity,
         traffic: Callable[[], tuple[int, int]],
+        *,
+        offers: Callable[[], tuple[bool, bool]] | None = None,
     ) -> None:
         self._database = database
         self._settings = settings
@@ -58,6 +61,7 @@ class Discovery:
         self._guard = guard
         self._identity = identity
         self._traffic = traffic
+        self._offers = offers
         self.enabled = settings().relay and settings().relay_discovery
         self.version = settings().relay_protocol
         self.announcements = Announcements()
@@ -96,14 +100,15 @@ class Discovery:
         now = int(self._clock.now().timestamp() * 1_000_000) * 1000  # microseconds are all that a clock has here
         if self._own is None or not 0 <= now - self._own.issued_ns < FRESH:
             settings = self._settings()
+            udp, tcp = self._offers() if self._offers is not None else (settings.relay_udp, settings.relay_tcp)
             self._own = Descriptor(
                 address=self._identity.address,
                 version=self.version,
                 issued_ns=now,
                 expires_ns=now + LASTS,
                 url=normal_url(settings.base_url),
-                supports_udp=settings.relay_udp,
-                supports_tcp=settings.relay_tcp,
+                supports_udp=udp,
+                supports_tcp=tcp,
                 connections=self._traffic()[1],
                 bps=round(self._bps, 3),
             ).signed(self._identity.key)
