@@ -163,11 +163,15 @@ def _add_state(router: APIRouter, leases: Leases, policy: Policy, settings: Call
         """That the relay answers."""
         return success({"status": "ok"})
 
-    router.add_api_route("/healthz", get_relay_health, methods=["GET"], dependencies=[ASKING], name="get_relay_health")
+    router.add_api_route("/healthz", get_relay_health, methods=["GET"], dependencies=[ASKING])
     router.add_api_route(
-        "/healthz", get_relay_health, methods=EVERY_METHOD[1:], dependencies=[ASKING], name="get_relay_health_by_other_methods",
+        "/healthz",
+        get_relay_health,
+        methods=EVERY_METHOD[1:],
+        dependencies=[ASKING],
+        name="get_relay_health_by_other_methods",
         include_in_schema=False,
-    )  # fmt: skip
+    )
 
     @router.get("/tunnel/status", dependencies=[ASKING])
     async def get_tunnel_status(request: Request) -> Response:
