@@ -99,6 +99,29 @@ const admin = createRoute({
 });
 const ofAdmin = <P extends string>(path: P, load: () => Promise<{ default: () => ReactNode }>) =>
   createRoute({ getParentRoute: () => admin, path, component: lazyRouteComponent(load) });
+const tunnels = createRoute({
+  getParentRoute: () => root,
+  path: "/tunnels",
+  validateSearch: (search: Record<string, unknown>): { list?: "all" | "public" } => ({
+    list: (["all", "public"] as const).find((list) => list === search.list),
+  }),
+  component: lazyRouteComponent(() => import("./tunnels/TunnelList")),
+});
+const tunnel = createRoute({
+  getParentRoute: () => root,
+  path: "/tunnels/$id",
+  component: lazyRouteComponent(() => import("./tunnels/TunnelPage")),
+});
+/** Where visitors of a tunnel come by who have to be signed in. */
+const enter = createRoute({
+  getParentRoute: () => root,
+  path: "/share/$id",
+  validateSearch: (search: Record<string, unknown>): { next?: string; state?: string } => ({
+    next: typeof search.next === "string" ? search.next : undefined,
+    state: search.state === undefined ? undefined : String(search.state),
+  }),
+  component: lazyRouteComponent(() => import("./tunnels/Enter")),
+});
 const adminPages = [
   createRoute({
     getParentRoute: () => admin,
@@ -117,6 +140,7 @@ const adminPages = [
   ofAdmin("/system", () => import("./admin/System")),
   ofAdmin("/certificates", () => import("./admin/Certificates")),
   ofAdmin("/clients", () => import("./admin/Clients")),
+  ofAdmin("/relay", () => import("./admin/Relay")),
   ofAdmin("/settings", () => import("./admin/Settings")),
   ofAdmin("/retention", () => import("./admin/Retention")),
 ] as const;
@@ -133,6 +157,9 @@ export const router = createRouter({
     customers,
     customer,
     plans,
+    tunnels,
+    tunnel,
+    enter,
     admin.addChildren(adminPages),
   ]),
   defaultPreload: "intent",

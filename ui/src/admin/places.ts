@@ -5,6 +5,7 @@ import {
   IconHistory,
   IconId,
   IconListSearch,
+  IconRouteAltLeft,
   IconSettings,
   IconTicket,
   IconUsers,
@@ -20,6 +21,7 @@ export const PLACES = [
   { to: "/admin/system", label: "System", verb: "settings.read", icon: IconHeartbeat },
   { to: "/admin/certificates", label: "Certificates", verb: "certificates.read", icon: IconCertificate },
   { to: "/admin/clients", label: "Client certificates", verb: "certificates.read", icon: IconId },
+  { to: "/admin/relay", label: "Relay", verb: "relay.read", icon: IconRouteAltLeft },
   { to: "/admin/settings", label: "Settings", verb: "settings.read", icon: IconSettings },
   { to: "/admin/retention", label: "Data retention", verb: "settings.read", icon: IconHistory },
 ] as const satisfies readonly { to: string; label: string; verb: Verb; icon: typeof IconUsers }[];

@@ -46,8 +46,10 @@ async function problemOf(response: Response): Promise<ApiError> {
   } catch {
     return new ApiError(response.status, "unreadable", `The portal answered ${response.status} without a reason.`);
   }
-  const sentence = typeof body.message === "string" ? body.message : body.error;
-  return new ApiError(response.status, String(body.code ?? ""), String(sentence ?? `Error ${response.status}`), body);
+  // The relay's paths wrap what they say: {ok, error: {code, message}}.
+  const said = body.error && typeof body.error === "object" ? (body.error as Record<string, unknown>) : body;
+  const sentence = typeof said.message === "string" ? said.message : said.error;
+  return new ApiError(response.status, String(said.code ?? ""), String(sentence ?? `Error ${response.status}`), body);
 }
 
 /** Calls the portal's API and gives its JSON (undefined for an empty answer). Raises ApiError. */

@@ -2423,6 +2423,112 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/services/{ref}/share": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Share Service
+         * @description Put a service on the internet: a tunnel for it, at this portal's relay or at others. Answers at once; the
+         *     tunnel is `connecting` for a moment.
+         */
+        post: operations["share_service"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/services/{ref}/shares": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Shares
+         * @description The tunnels of a service, whoever opened them; newest first.
+         */
+        get: operations["list_shares"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tunnels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Tunnels
+         * @description Your tunnels: of services that you shared, and of agents that you signed in with; newest first.
+         */
+        get: operations["list_tunnels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tunnels/{tunnel_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Tunnel
+         * @description One tunnel, with its address as a QR code.
+         */
+        get: operations["get_tunnel"];
+        put?: never;
+        post?: never;
+        /**
+         * End Tunnel
+         * @description It leads nowhere from now on, and whoever is connected is cut off.
+         */
+        delete: operations["end_tunnel"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tunnels/{tunnel_id}/enter": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Enter Tunnel
+         * @description Where a browser goes that wants to see a tunnel for people who are signed in: its address with a ticket
+         *     that opens it once, within 30 seconds, for the browser with this `state`.
+         */
+        post: operations["enter_tunnel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/compose/check": {
         parameters: {
             query?: never;
@@ -2687,6 +2793,67 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/certs/keyless": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Keyless Certificate
+         * @description The pair that clients of the relay are shown, and that signs for tunnels without a key of their own.
+         */
+        get: operations["get_keyless_certificate"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/certs/keyless/upload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Upload Keyless Certificate
+         * @description Use this pair for keyless tunnels from the next connection on: for the portal's name and all below it, with a
+         *     key that serves nothing else.
+         */
+        post: operations["upload_keyless_certificate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/certs/keyless/acme": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Order Keyless Certificate
+         * @description A certificate for keyless tunnels by ACME, dns-01; its key stays the same when it is renewed.
+         */
+        post: operations["order_keyless_certificate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/certs/{domain}/renew": {
         parameters: {
             query?: never;
@@ -2722,6 +2889,591 @@ export interface paths {
          * @description Its names go back to the portal's own authority from the next connection on.
          */
         delete: operations["remove_certificate"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sdk/register/challenge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin Registration
+         * @description A message for the wallet to sign, which registers what is asked for here. It is good for two minutes.
+         */
+        post: operations["begin_registration"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sdk/register": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Register Tunnel
+         * @description A lease for whoever signed the challenge. With the credential of an account beside it, the tunnel is that
+         *     account's, and waits for no approval.
+         */
+        post: operations["register_tunnel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sdk/renew": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Renew Tunnel
+         * @description More time, and a fresh token. What is said of the tunnel is replaced where the request says something.
+         */
+        post: operations["renew_tunnel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sdk/unregister": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Unregister Tunnel
+         * @description The tunnel's name is free at once; visitors that are being served go on.
+         */
+        post: operations["unregister_tunnel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sdk/connect": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Connect Tunnel
+         * @description A reverse session has to be the first request of its connection: here it comes too late, or by a proxy that
+         *     keeps the connection to itself.
+         */
+        get: operations["connect_tunnel"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sdk/domain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Relay Domain
+         * @description What this relay speaks; clients ask before anything else, and pages of other sites may.
+         */
+        get: operations["get_relay_domain"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/healthz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Relay Health
+         * @description That the relay answers.
+         */
+        get: operations["get_relay_health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tunnel/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Tunnel Status
+         * @description Whether a public tunnel is registered, and whether anybody serves it. Its own token also sees a hidden one,
+         *     or one that waits for approval.
+         */
+        get: operations["get_tunnel_status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sign": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign Handshake
+         * @description Sign the digest of a TLS handshake with the relay's own key: for whoever holds a lease, by its token.
+         */
+        post: operations["sign_handshake"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sdk/certificate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Issue Tunnel Certificate
+         * @description A certificate of the portal's own authority for a lease's host name and the holder's own key, for a week.
+         *
+         *     503 feature_unavailable where the portal's name has a certificate that everybody knows: ACME gives one, too.
+         */
+        post: operations["issue_tunnel_certificate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/relay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Relay
+         * @description The relay's settings, counts and what was decided.
+         */
+        get: operations["get_relay"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/relay/tunnels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Relay Tunnels
+         * @description Every lease that runs, hidden ones too.
+         */
+        get: operations["list_relay_tunnels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/discovery": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Discovery
+         * @description Signed descriptors: ours, then those of the relays we know of. 404 where discovery is off.
+         */
+        get: operations["get_discovery"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/discovery/announce": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Announce Relay
+         * @description Another relay says that it is there, by its signed descriptor.
+         */
+        post: operations["announce_relay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/auth/challenge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Challenge Relay Wallet
+         * @description A message for a wallet of an administrator to sign.
+         */
+        post: operations["challenge_relay_wallet"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/auth/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign In Relay Wallet
+         * @description Sign in by the signed message: for 24 hours, by a cookie.
+         */
+        post: operations["sign_in_relay_wallet"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign Out Relay Wallet
+         * @description End the wallet's session, if there is one.
+         */
+        post: operations["sign_out_relay_wallet"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/auth/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Relay Sign In
+         * @description Whether who asks may administer the relay, and by which wallet.
+         */
+        get: operations["get_relay_sign_in"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/snapshot": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Relay Snapshot
+         * @description The relay's settings and every lease; of a lease's fields, both spellings.
+         */
+        get: operations["get_relay_snapshot"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/settings/landing-page": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set Relay Landing Page
+         * @description Whether the relay's list of tunnels is shown to everybody.
+         */
+        post: operations["set_relay_landing_page"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/settings/udp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set Relay Udp
+         * @description Whether leases may have UDP ports, and how many at once; 0 is no limit.
+         */
+        post: operations["set_relay_udp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/settings/tcp-port": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set Relay Tcp Port
+         * @description Whether leases may have TCP ports, and how many at once; 0 is no limit.
+         */
+        post: operations["set_relay_tcp_port"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/settings/approval-mode": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set Relay Approval Mode
+         * @description `auto` lets every tunnel be reached that is not denied, `manual` only those that were approved.
+         */
+        post: operations["set_relay_approval_mode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/leases/{name}/{addr}/ban": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ban Tunnel
+         * @description Say of an identity, with or without a lease: ban. Name and address as base64url or plain.
+         */
+        post: operations["ban_tunnel"];
+        /**
+         * Unban Tunnel
+         * @description Say of an identity, with or without a lease: unban. Name and address as base64url or plain.
+         */
+        delete: operations["unban_tunnel"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/leases/{name}/{addr}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Approve Tunnel
+         * @description Say of an identity, with or without a lease: approve. Name and address as base64url or plain.
+         */
+        post: operations["approve_tunnel"];
+        /**
+         * Unapprove Tunnel
+         * @description Say of an identity, with or without a lease: unapprove. Name and address as base64url or plain.
+         */
+        delete: operations["unapprove_tunnel"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/leases/{name}/{addr}/deny": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Deny Tunnel
+         * @description Say of an identity, with or without a lease: deny. Name and address as base64url or plain.
+         */
+        post: operations["deny_tunnel"];
+        /**
+         * Undeny Tunnel
+         * @description Say of an identity, with or without a lease: undeny. Name and address as base64url or plain.
+         */
+        delete: operations["undeny_tunnel"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/leases/{name}/{addr}/bps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Limit Tunnel
+         * @description Bytes a second for all connections of an identity's tunnel together.
+         */
+        post: operations["limit_tunnel"];
+        /**
+         * Unlimit Tunnel
+         * @description No limit any more.
+         */
+        delete: operations["unlimit_tunnel"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/ips/{ip}/ban": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ban Relay Address
+         * @description Keep an address, or a network as CIDR, from the relay's tunnels and from registering any.
+         */
+        post: operations["ban_relay_address"];
+        /**
+         * Unban Relay Address
+         * @description Let an address or network come back.
+         */
+        delete: operations["unban_relay_address"];
         options?: never;
         head?: never;
         patch?: never;
@@ -3447,34 +4199,10 @@ export interface components {
             /** Capabilities */
             capabilities: string[];
         };
-        /** CertificateOut */
-        CertificateOut: {
-            /** Subject */
-            subject: {
-                [key: string]: string;
-            };
-            /** Issuer */
-            issuer: {
-                [key: string]: string;
-            };
-            /** Sans */
-            sans: string[];
-            /** Serial */
-            serial: string;
-            /** Not Before */
-            not_before: string;
-            /** Not After */
-            not_after: string;
-            /** Days Until Expiry */
-            days_until_expiry: number;
-            /** Is Expired */
-            is_expired: boolean;
-            /** Is Self Signed */
-            is_self_signed: boolean;
-            /** Fingerprint Sha256 */
-            fingerprint_sha256: string;
-            /** Key Type */
-            key_type: string;
+        /** CertificateData */
+        CertificateData: {
+            /** Certificate */
+            certificate: string;
         };
         /** CheckedServiceOut */
         CheckedServiceOut: {
@@ -3852,6 +4580,28 @@ export interface components {
             /** Total */
             total: number;
         };
+        /**
+         * DecidedIdentity
+         * @description What was decided about an identity, with or without a lease; `bps` is bytes a second, 0 no limit.
+         */
+        DecidedIdentity: {
+            /** Identity Key */
+            identity_key: string;
+            /** Name */
+            name: string;
+            /** Address */
+            address: string;
+            /** Approved */
+            approved: boolean;
+            /** Denied */
+            denied: boolean;
+            /** Banned */
+            banned: boolean;
+            /** Bps */
+            bps: number;
+            /** Changed At */
+            changed_at: string | null;
+        };
         /** DeployOut */
         DeployOut: {
             /** Ok */
@@ -4000,6 +4750,29 @@ export interface components {
             csr: string;
             /** Token */
             token: string;
+        };
+        /**
+         * EnterIn
+         * @description What the page that asks for a visitor's sign-in was called with.
+         */
+        EnterIn: {
+            /**
+             * Next
+             * @description Path on the tunnel's host to go to.
+             * @default /
+             */
+            next: string;
+            /**
+             * State
+             * @description What binds the ticket to the browser that asked for it.
+             * @default
+             */
+            state: string;
+        };
+        /** EnterOut */
+        EnterOut: {
+            /** Location */
+            location: string;
         };
         /** EventOut */
         EventOut: {
@@ -4199,7 +4972,7 @@ export interface components {
             message: string;
             /** Domain */
             domain: string;
-            cert_info?: components["schemas"]["CertificateOut"] | null;
+            cert_info?: components["schemas"]["homeport__relay__certificates__schemas__CertificateOut"] | null;
             order?: components["schemas"]["OrderOut"] | null;
         };
         /**
@@ -4309,6 +5082,42 @@ export interface components {
             current: boolean;
             /** Values */
             values: number;
+        };
+        /** KeylessAcmeIn */
+        KeylessAcmeIn: {
+            /** Email */
+            email?: string | null;
+            /** Directory Url */
+            directory_url?: string | null;
+            /**
+             * Agree Tos
+             * @description You agree to the terms of the authority.
+             * @default true
+             * @constant
+             */
+            agree_tos: true;
+            /**
+             * Dns
+             * @description Who sets TXT records; a person otherwise.
+             */
+            dns?: (components["schemas"]["Rfc2136"] | components["schemas"]["Webhook"] | components["schemas"]["Manual"]) | null;
+        };
+        /**
+         * KeylessOut
+         * @description `source`: kept (uploaded or ACME), authority (the portal's own), none: nothing is signed.
+         */
+        KeylessOut: {
+            /**
+             * Enabled
+             * @description Setting relay_keyless.
+             */
+            enabled: boolean;
+            /**
+             * Source
+             * @enum {string}
+             */
+            source: "kept" | "authority" | "none";
+            certificate: components["schemas"]["homeport__relay__certificates__schemas__CertificateOut"] | null;
         };
         /** LogEntryOut */
         LogEntryOut: {
@@ -4749,6 +5558,11 @@ export interface components {
             /** Nickname */
             nickname: string | null;
         };
+        /** NotSignedOut */
+        NotSignedOut: {
+            /** Error */
+            error: string;
+        };
         /**
          * OidcCheck
          * @description What to enter at the provider, and whether it can be used: `problem` is half a sentence, null when it can.
@@ -5166,6 +5980,23 @@ export interface components {
             base_url: string;
         };
         /**
+         * Ports
+         * @description Of one kind. `configured`: whether the settings give any; `taken`: leases that have one.
+         */
+        Ports: {
+            /** Configured */
+            configured: boolean;
+            /** Enabled */
+            enabled: boolean;
+            /**
+             * Max Leases
+             * @description 0 is no limit.
+             */
+            max_leases: number;
+            /** Taken */
+            taken: number;
+        };
+        /**
          * Presence
          * @description Without `status_message` the one that was there stays; an empty one clears it.
          */
@@ -5427,6 +6258,76 @@ export interface components {
             created_at: string;
             /** Address */
             address: string;
+        };
+        /**
+         * RelayCounts
+         * @description `waiting` are leases that wait for an approval; `open` visitors' connections now, the rest since the start.
+         */
+        RelayCounts: {
+            /** Tunnels */
+            tunnels: number;
+            /** Ready */
+            ready: number;
+            /** Waiting */
+            waiting: number;
+            /** Open */
+            open: number;
+            /** Connections */
+            connections: number;
+            /** Received Bytes */
+            received_bytes: number;
+            /** Sent Bytes */
+            sent_bytes: number;
+        };
+        /** RelayStatus */
+        RelayStatus: {
+            /** Domain */
+            domain: string;
+            /** Url */
+            url: string;
+            /**
+             * Address
+             * @description The relay's own wallet.
+             */
+            address: string;
+            /** Protocol Version */
+            protocol_version: string;
+            /**
+             * Wallets
+             * @description Wallets that may administer, the relay's own first.
+             */
+            wallets: string[];
+            /**
+             * Approval Mode
+             * @enum {string}
+             */
+            approval_mode: "auto" | "manual";
+            /** Landing Page Enabled */
+            landing_page_enabled: boolean;
+            udp: components["schemas"]["Ports"];
+            tcp_port: components["schemas"]["Ports"];
+            counts: components["schemas"]["RelayCounts"];
+            /**
+             * Identities
+             * @description The 500 decided last.
+             */
+            identities: components["schemas"]["DecidedIdentity"][];
+            /** Identities Total */
+            identities_total: number;
+            /** Banned Networks */
+            banned_networks: string[];
+        };
+        /** RelayTunnels */
+        RelayTunnels: {
+            /**
+             * Tunnels
+             * @description As in /admin/snapshot, every field in both spellings.
+             */
+            tunnels: {
+                [key: string]: unknown;
+            }[];
+            /** Total */
+            total: number;
         };
         /** ReleaseOut */
         ReleaseOut: {
@@ -6111,10 +7012,58 @@ export interface components {
             /** Limit */
             limit: number | null;
         };
+        /**
+         * ShareIn
+         * @description How a service is put on the internet.
+         */
+        ShareIn: {
+            /**
+             * Name
+             * @description Label before the relay's name; one is made up when left out.
+             */
+            name?: string | null;
+            /**
+             * Relays
+             * @description https:// URLs of relays; none: this portal's own.
+             */
+            relays?: string[];
+            /**
+             * Expires In
+             * @description Seconds; null: until it is ended.
+             */
+            expires_in?: number | null;
+            /**
+             * Access
+             * @description signed_in: people who are signed in here and may see the service.
+             * @default everyone
+             * @enum {string}
+             */
+            access: "everyone" | "signed_in";
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /**
+             * Hide
+             * @description Keep it out of public lists of tunnels.
+             * @default false
+             */
+            hide: boolean;
+        };
         /** SignOut */
         SignOut: {
             /** Refresh Token */
             refresh_token?: string | null;
+        };
+        /** SignatureOut */
+        SignatureOut: {
+            /** Key Id */
+            key_id: string;
+            /** Algorithm */
+            algorithm: string;
+            /** Signature */
+            signature: string;
         };
         /**
          * Signed
@@ -6498,6 +7447,100 @@ export interface components {
             expires_at: string | null;
         };
         /**
+         * TunnelOut
+         * @description A tunnel: of a service, kept open by this portal (`share`), or of an agent elsewhere (`lease`).
+         *
+         *     Bytes are counted since the portal's start: `bytes_in` came from visitors. `qr` is an image as a data: URL, in
+         *     answers about one tunnel only.
+         */
+        TunnelOut: {
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "share" | "lease";
+            /** Name */
+            name: string;
+            /** Hostname */
+            hostname: string | null;
+            /** Url */
+            url: string | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "connecting" | "online" | "error" | "expired";
+            /** Error */
+            error: string | null;
+            /** Service Id */
+            service_id: string | null;
+            /** Service Name */
+            service_name: string | null;
+            /**
+             * Access
+             * @enum {string}
+             */
+            access: "everyone" | "signed_in";
+            /** Description */
+            description: string;
+            /** Hide */
+            hide: boolean;
+            /** Owner */
+            owner: string | null;
+            /** Mine */
+            mine: boolean;
+            /** Can End */
+            can_end: boolean;
+            /** Relays */
+            relays: components["schemas"]["TunnelRelayOut"][];
+            /** Created At */
+            created_at: string;
+            /** Since */
+            since: string | null;
+            /** Expires At */
+            expires_at: string | null;
+            /** Visitors */
+            visitors: number;
+            /** Visitors Now */
+            visitors_now: number;
+            /** Bytes In */
+            bytes_in: number;
+            /** Bytes Out */
+            bytes_out: number;
+            /** Tcp Address */
+            tcp_address: string | null;
+            /** Udp Address */
+            udp_address: string | null;
+            /** Qr */
+            qr: string | null;
+        };
+        /**
+         * TunnelRelayOut
+         * @description One relay of a tunnel.
+         */
+        TunnelRelayOut: {
+            /** Url */
+            url: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "connecting" | "online" | "error" | "expired";
+            /** Hostname */
+            hostname: string | null;
+            /** Error */
+            error: string | null;
+        };
+        /** TunnelsOut */
+        TunnelsOut: {
+            /** Data */
+            data: components["schemas"]["TunnelOut"][];
+            /** Total */
+            total: number;
+        };
+        /**
          * UnitOut
          * @description A systemd unit; fields of other kinds of services are there too, and null.
          */
@@ -6733,7 +7776,7 @@ export interface components {
          * @description What a route does, as far as permission is concerned. Each route declares exactly one.
          * @enum {string}
          */
-        Verb: "public" | "account.self" | "account.write" | "account.keys" | "account.security" | "services.read" | "services.write" | "services.deploy" | "services.secrets" | "jobs.read" | "jobs.write" | "templates.read" | "system.read" | "customers.read" | "customers.write" | "users.read" | "users.write" | "users.delete" | "audit.read" | "certificates.read" | "certificates.write" | "certificates.own" | "settings.read" | "settings.write" | "retention.write";
+        Verb: "public" | "account.self" | "account.write" | "account.keys" | "account.security" | "services.read" | "services.write" | "services.deploy" | "services.secrets" | "jobs.read" | "jobs.write" | "templates.read" | "system.read" | "customers.read" | "customers.write" | "users.read" | "users.write" | "users.delete" | "audit.read" | "certificates.read" | "certificates.write" | "certificates.own" | "settings.read" | "settings.write" | "retention.write" | "tunnels.read" | "tunnels.write" | "relay.read" | "relay.write";
         /** ViolationOut */
         ViolationOut: {
             /** Path */
@@ -6778,6 +7821,41 @@ export interface components {
             used: number;
             /** Limit */
             limit: number | null;
+        };
+        /** CertificateOut */
+        homeport__relay__certificates__schemas__CertificateOut: {
+            /** Subject */
+            subject: {
+                [key: string]: string;
+            };
+            /** Issuer */
+            issuer: {
+                [key: string]: string;
+            };
+            /** Sans */
+            sans: string[];
+            /** Serial */
+            serial: string;
+            /** Not Before */
+            not_before: string;
+            /** Not After */
+            not_after: string;
+            /** Days Until Expiry */
+            days_until_expiry: number;
+            /** Is Expired */
+            is_expired: boolean;
+            /** Is Self Signed */
+            is_self_signed: boolean;
+            /** Fingerprint Sha256 */
+            fingerprint_sha256: string;
+            /** Key Type */
+            key_type: string;
+        };
+        /** CertificateOut */
+        homeport__relay__signing__http__CertificateOut: {
+            /** Ok */
+            ok: boolean;
+            data: components["schemas"]["CertificateData"];
         };
         Error: {
             /** @description One sentence: what happened, and what you can do. */
@@ -11227,6 +12305,199 @@ export interface operations {
             };
         };
     };
+    share_service: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ShareIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TunnelOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_shares: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TunnelsOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_tunnels: {
+        parameters: {
+            query?: {
+                /** @description Administrators: all that you may end, not only your own. */
+                all?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TunnelsOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_tunnel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tunnel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TunnelOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    end_tunnel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tunnel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    enter_tunnel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tunnel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EnterIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnterOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     check_compose: {
         parameters: {
             query?: never;
@@ -11665,6 +12936,110 @@ export interface operations {
             };
         };
     };
+    get_keyless_certificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeylessOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    upload_keyless_certificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UploadIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstalledOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    order_keyless_certificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeylessAcmeIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstalledOut"];
+                };
+            };
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstalledOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     renew_certificate: {
         parameters: {
             query?: never;
@@ -11722,6 +13097,1058 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    begin_registration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    register_tunnel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    renew_tunnel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    unregister_tunnel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    connect_tunnel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_relay_domain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_relay_health: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_tunnel_status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    sign_handshake: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @constant */
+                    key_id: "relay-cert";
+                    /** @description ECDSA_SHA256, RSA_PSS_SHA256 and so on, as the key has it. */
+                    algorithm: string;
+                    /** @description The hash to sign, in base64. */
+                    digest: string;
+                    /** @description At most 30 seconds from the relay's time. */
+                    timestamp_unix: number;
+                    /** @description Never used before. */
+                    nonce: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignatureOut"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotSignedOut"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotSignedOut"];
+                };
+            };
+            /** @description Method Not Allowed */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotSignedOut"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotSignedOut"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotSignedOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    issue_tunnel_certificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description PEM, for the lease's host name and nothing else. */
+                    csr: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["homeport__relay__signing__http__CertificateOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_relay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RelayStatus"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_relay_tunnels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RelayTunnels"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_discovery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    announce_relay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    challenge_relay_wallet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    sign_in_relay_wallet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    sign_out_relay_wallet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_relay_sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_relay_snapshot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    set_relay_landing_page: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    set_relay_udp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    set_relay_tcp_port: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    set_relay_approval_mode: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    ban_tunnel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                addr: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    unban_tunnel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                addr: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    approve_tunnel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                addr: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    unapprove_tunnel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                addr: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    deny_tunnel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                addr: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    undeny_tunnel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                addr: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    limit_tunnel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                addr: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    unlimit_tunnel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                addr: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    ban_relay_address: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ip: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    unban_relay_address: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ip: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
             };
             /** @description What went wrong */
             default: {

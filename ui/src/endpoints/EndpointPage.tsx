@@ -8,6 +8,7 @@ import { healthQuery } from "../api/queries";
 import type { ServiceDetail } from "../api/types";
 import { DangerZone } from "../parts/DangerZone";
 import { useCan } from "../session/session";
+import { ShareButton, Shares } from "../tunnels/Shares";
 import classes from "../units/UnitPage.module.css";
 import { EndpointDialog } from "./EndpointDialog";
 import { Health } from "./Health";
@@ -48,6 +49,10 @@ export default function EndpointPage({ service }: { service: ServiceDetail }) {
             >
               Check now
             </Button>
+            <ShareButton
+              service={service.name}
+              web={["http", "https", "web", "proxy"].includes(service.plugin ?? "")}
+            />
             {can && (
               <Button variant="default" leftSection={<IconPencil size={16} />} onClick={() => setEditing(true)}>
                 Change
@@ -81,6 +86,7 @@ export default function EndpointPage({ service }: { service: ServiceDetail }) {
             <Fact name="Enabled" value={service.enabled ? "Yes" : "No"} />
           </dl>
         </Paper>
+        <Shares service={service.name} />
         {can && <Danger service={service} />}
         {editing && <EndpointDialog endpoint={service} close={() => setEditing(false)} />}
       </Stack>

@@ -9,6 +9,7 @@ import {
   IconLogout,
   IconMoon,
   IconPlugConnectedX,
+  IconRouteAltLeft,
   IconSearch,
   IconServer,
   IconShieldLock,
@@ -96,6 +97,12 @@ function RailLinks() {
           </Tooltip>
         )}
       </Link>
+      {can("tunnels.read") && (
+        <Link to="/tunnels" className={classes.link}>
+          <IconRouteAltLeft size={18} stroke={1.7} />
+          Tunnels
+        </Link>
+      )}
       {(can("customers.read") || administers) && <span className={classes.heading}>Admin</span>}
       {can("customers.read") && (
         <Link to="/customers" className={classes.link}>

@@ -26,6 +26,9 @@ export function Where() {
     steps.push({ to: "/account", label: "Your account" });
     if (path.endsWith("/security")) steps.push({ to: path, label: "Security" });
     else if (path.endsWith("/keys")) steps.push({ to: path, label: "Keys" });
+  } else if (path.startsWith("/tunnels") || path.startsWith("/share")) {
+    steps.push({ to: "/tunnels", label: "Tunnels" });
+    if (params.id) steps.push({ to: path, label: path.startsWith("/share") ? "Enter" : "Tunnel" });
   } else steps.push({ to: "/", label: "Home" });
   if (params.ref) steps.push({ to: `/services/${params.ref}`, label: params.ref });
   return (

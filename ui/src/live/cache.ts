@@ -101,6 +101,7 @@ export class LiveCache {
       this.later(["customers"]);
       this.later(["plans"]);
     }
+    if (topic === "tunnel") this.later(["tunnels"]);
     if (topic === "job") {
       this.later(["jobs"]);
       for (const name of this.names(data.service_id, data.service_name)) this.later(["releases", name]);

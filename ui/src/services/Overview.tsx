@@ -12,6 +12,7 @@ import { Section } from "../parts/Page";
 import { StatusWord } from "../parts/StatusWord";
 import { Failed, Loading } from "../parts/states";
 import { When } from "../parts/When";
+import { Shares } from "../tunnels/Shares";
 import classes from "./ServicePage.module.css";
 import { runsFor, secondsUp } from "./uptime";
 
@@ -22,17 +23,20 @@ export default function Overview() {
   const { data: service } = useQuery(serviceQuery(ref));
   if (!service) return null;
   return (
-    <div className={classes.grid}>
-      <Stack gap="lg">
-        <Resources service={service} />
-        <Recent service={service} />
-      </Stack>
-      <Section title="Details">
-        <Paper p="md">
-          <Facts service={service} />
-        </Paper>
-      </Section>
-    </div>
+    <>
+      <Shares service={service.name} />
+      <div className={classes.grid}>
+        <Stack gap="lg">
+          <Resources service={service} />
+          <Recent service={service} />
+        </Stack>
+        <Section title="Details">
+          <Paper p="md">
+            <Facts service={service} />
+          </Paper>
+        </Section>
+      </div>
+    </>
   );
 }
 

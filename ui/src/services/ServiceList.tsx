@@ -47,6 +47,7 @@ import { type Kind, type ServiceSearch, UNIT_STATUSES } from "./search";
 const EndpointDialog = lazy(() =>
   import("../endpoints/EndpointDialog").then((part) => ({ default: part.EndpointDialog })),
 );
+const OwnTunnels = lazy(() => import("../tunnels/TunnelList").then((part) => ({ default: part.Own })));
 const route = getRouteApi("/services");
 const PER_PAGE = 25;
 const WORDS = ["all", "running", "deploying", "stopped", "failed"];
@@ -66,7 +67,7 @@ export default function ServiceList() {
       order,
       type: kind ?? "app",
     }),
-    enabled: kind !== "unit",
+    enabled: kind !== "unit" && kind !== "tunnel",
   });
   const [adding, setAdding] = useState(false);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
@@ -103,11 +104,21 @@ export default function ServiceList() {
         { value: "app", label: "Apps" },
         { value: "unit", label: "Host units" },
         { value: "endpoint", label: "Endpoints" },
+        ...(can("tunnels.read") ? [{ value: "tunnel", label: "Tunnels" }] : []),
       ]}
       value={kind ?? "app"}
       onChange={(next) => void navigate({ search: next === "app" ? {} : { kind: next as Kind } })}
     />
   );
+  if (kind === "tunnel")
+    return (
+      <Page title="Services">
+        <div>{kinds}</div>
+        <Suspense fallback={<Loading rows={4} height={30} />}>
+          <OwnTunnels all={false} />
+        </Suspense>
+      </Page>
+    );
   if (kind === "endpoint")
     return (
       <Page

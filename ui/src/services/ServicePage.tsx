@@ -20,6 +20,7 @@ import { Address } from "../parts/Address";
 import { StatusWord, serviceStatus } from "../parts/StatusWord";
 import { Empty, Failed, Loading } from "../parts/states";
 import { useCan } from "../session/session";
+import { ShareButton } from "../tunnels/Shares";
 import { useServiceActions } from "./actions";
 import { Redeploy } from "./Redeploy";
 import classes from "./ServicePage.module.css";
@@ -151,6 +152,7 @@ function Actions({ service }: { service: ServiceDetail }) {
           </Button>
         </>
       )}
+      <ShareButton service={ref} />
       {can("services.deploy") && (
         <Redeploy service={service}>
           {(open) => (

@@ -8,7 +8,7 @@ export interface ServiceSearch {
 }
 
 /** What is listed; nothing said means the apps. */
-export const KINDS = ["unit", "endpoint"] as const;
+export const KINDS = ["unit", "endpoint", "tunnel"] as const;
 export type Kind = (typeof KINDS)[number];
 export const UNIT_STATUSES = ["active", "inactive", "failed", "unknown"];
 export const STATUSES = ["running", "stopped", "deploying", "failed"];

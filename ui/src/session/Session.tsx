@@ -7,6 +7,14 @@ import { LiveProvider } from "../live/LiveProvider";
 
 const SignIn = lazy(() => import("./SignIn"));
 const Register = lazy(() => import("./Register"));
+const PublicTunnels = lazy(() => import("../tunnels/PublicList"));
+
+/** What somebody sees who is not signed in, and asked for this path. */
+function outside(path: string, ended: boolean) {
+  if (path === "/register") return <Register />;
+  if (path === "/tunnels" && !ended) return <PublicTunnels />;
+  return <SignIn ended={ended} />;
+}
 
 /** Shows the portal to who is signed in, and the sign-in, in the same place, to who is not. */
 export function Session({ children }: { children: ReactNode }) {
@@ -23,11 +31,7 @@ export function Session({ children }: { children: ReactNode }) {
   const problem = me.error as ApiError | null;
   // A session that has just ended leaves what was known of its person behind, and an error.
   if (problem?.status === 401)
-    return (
-      <Suspense fallback={waiting}>
-        {location.pathname === "/register" ? <Register /> : <SignIn ended={me.data !== undefined} />}
-      </Suspense>
-    );
+    return <Suspense fallback={waiting}>{outside(location.pathname, me.data !== undefined)}</Suspense>;
   if (me.data) return <LiveProvider>{children}</LiveProvider>;
   if (me.isPending) return waiting;
   const settingUp = problem?.status === 503;

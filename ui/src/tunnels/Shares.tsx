@@ -1,0 +1,55 @@
+import { Button, Paper, Stack, Text } from "@mantine/core";
+import { IconShare3 } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
+import { lazy, Suspense, useState } from "react";
+import { Section } from "../parts/Page";
+import { useCan } from "../session/session";
+import { sharesQuery } from "./calls";
+import { Troubles, TunnelTable } from "./TunnelTable";
+
+const ShareDialog = lazy(() => import("./ShareDialog").then((part) => ({ default: part.ShareDialog })));
+
+/** The button that shares a service, with its dialog. */
+export function ShareButton({ service, web }: { service: string; web?: boolean }) {
+  const can = useCan()("tunnels.write");
+  const [asked, setAsked] = useState(false);
+  if (!can) return null;
+  return (
+    <>
+      <Button variant="default" leftSection={<IconShare3 size={16} />} onClick={() => setAsked(true)}>
+        Share
+      </Button>
+      {asked && (
+        <Suspense fallback={null}>
+          <ShareDialog service={service} web={web} close={() => setAsked(false)} />
+        </Suspense>
+      )}
+    </>
+  );
+}
+
+/** The tunnels of one service; nothing where it has none. */
+export function Shares({ service }: { service: string }) {
+  const can = useCan()("tunnels.read");
+  const query = useQuery({ ...sharesQuery(service), enabled: can });
+  const list = query.data?.data ?? [];
+  if (query.error && !query.data)
+    return (
+      <Section title="Tunnels">
+        <Paper p="sm">
+          <Text size="sm" c="dimmed">
+            {query.error.message}
+          </Text>
+        </Paper>
+      </Section>
+    );
+  if (list.length === 0) return null;
+  return (
+    <Section title="Tunnels">
+      <Stack gap="sm">
+        <Troubles tunnels={list} />
+        <TunnelTable tunnels={list} ofOne owners />
+      </Stack>
+    </Section>
+  );
+}
