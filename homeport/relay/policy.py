@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from ipaddress import ip_address
 from types import MappingProxyType
 from typing import Any, Literal
 from weakref import WeakValueDictionary
 
-from sqlalchemy import delete, select
-
 from homeport.kit.clock import Clock
+from homeport.relay import policy_store
 from homeport.relay.banned_networks import BannedNetworks
-from homeport.relay.models import BannedNetworkRow, IdentityPolicyRow
+from homeport.relay.policy_store import Decision
 from homeport.relay.problems import (
     InvalidMode,
     InvalidRequest,
@@ -41,17 +39,6 @@ MODE = "relay.approval_mode"
 LANDING_PAGE = "relay.landing_page"
 UDP = "relay.udp"
 TCP_PORT = "relay.tcp_port"
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What was decided about one identity, whether it has a lease or not. `bps` is bytes a second, None no limit."""
-
-    approved: bool = False
-    denied: bool = False
-    banned: bool = False
-    bps: int | None = None
-    changed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +83,8 @@ class Policy:
     async def open(self) -> None:
         """Read what was decided."""
         async with self._database.read() as db:
-            rows = (await db.execute(select(IdentityPolicyRow))).scalars().all()
-            networks = (await db.execute(select(BannedNetworkRow.network))).scalars().all()
-        self._decisions = {
-            row.identity_key: Decision(row.approved, row.denied, row.banned, row.bps, row.changed_at) for row in rows
-        }
-        self._networks = BannedNetworks(networks)
+            self._decisions = await policy_store.decisions(db)
+            self._networks = BannedNetworks(await policy_store.networks(db))
         for key, decision in self._decisions.items():
             if decision.bps is not None:
                 self._limit(key, decision.bps)
@@ -232,7 +215,7 @@ class Policy:
             if len(self._networks) >= MOST_NETWORKS:
                 raise InvalidRequest(f"{MOST_NETWORKS} networks are banned already: ban a wider one instead.")
             async with self._database.write() as db:
-                await db.merge(BannedNetworkRow(network=network, created_at=self._clock.now()))
+                await policy_store.add_network(db, network, self._clock.now())
             self._networks.add(network)
         self.changed(None)
         return network
@@ -242,7 +225,7 @@ class Policy:
         network = BannedNetworks.canonical(text)
         async with self._one_change:
             async with self._database.write() as db:
-                await db.execute(delete(BannedNetworkRow).where(BannedNetworkRow.network == network))
+                await policy_store.remove_network(db, network)
             self._networks.remove(network)
         return network
 
@@ -280,40 +263,27 @@ class Policy:
             if after == before:
                 return
             after = replace(after, changed_at=self._clock.now())
-            forgotten = await self._write(key, after)
-            for other in forgotten:
-                del self._decisions[other]
-            if replace(after, changed_at=None) == NOTHING:
-                self._decisions.pop(key, None)
-            else:
+            forgotten = self._room_for(key)
+            async with self._database.write() as db:
+                if forgotten is not None:
+                    await policy_store.forget(db, forgotten)
+                await (policy_store.forget(db, key) if after.is_nothing else policy_store.keep(db, key, after))
+            for gone in {forgotten, key}:
+                self._decisions.pop(gone or "", None)
+            if not after.is_nothing:
                 self._decisions[key] = after
             if after.bps != before.bps:
                 self._limit(key, after.bps)
         self.changed(key)
 
-    async def _write(self, key: str, after: Decision) -> list[str]:
-        """On disk; the identities that had to make room."""
-        forgotten: list[str] = []
-        if key not in self._decisions and len(self._decisions) >= MOST_IDENTITIES:
-            mere = [(one.changed_at, other) for other, one in self._decisions.items() if _only_approves(one)]
-            forgotten = [other for _, other in sorted(mere, key=lambda pair: (str(pair[0]), pair[1]))][:1]
-            if not forgotten:
-                raise InvalidRequest(f"The relay keeps {MOST_IDENTITIES} decisions: take some back first.")
-        async with self._database.write() as db:
-            for gone in [*forgotten, *([key] if replace(after, changed_at=None) == NOTHING else [])]:
-                await db.execute(delete(IdentityPolicyRow).where(IdentityPolicyRow.identity_key == gone))
-            if replace(after, changed_at=None) != NOTHING:
-                await db.merge(
-                    IdentityPolicyRow(
-                        identity_key=key,
-                        approved=after.approved,
-                        denied=after.denied,
-                        banned=after.banned,
-                        bps=after.bps,
-                        changed_at=after.changed_at,
-                    )
-                )
-        return forgotten
+    def _room_for(self, key: str) -> str | None:
+        """Whose decision is forgotten for this one; None while there is room. Raises InvalidRequest without any."""
+        if key in self._decisions or len(self._decisions) < MOST_IDENTITIES:
+            return None
+        mere = [other for other, one in self._decisions.items() if one.only_approves]
+        if not mere:
+            raise InvalidRequest(f"The relay keeps {MOST_IDENTITIES} decisions: take some back first.")
+        return min(mere, key=lambda other: (str(self._decisions[other].changed_at), other))
 
     def _limit(self, key: str, bps: int | None) -> None:
         """A limited bucket is kept though nobody uses it now: whoever comes back is not given a second's worth anew."""
@@ -333,10 +303,6 @@ class Policy:
 
 def _full(policy: PortPolicy, key: str, holders: Iterable[str]) -> bool:
     return policy.max_leases > 0 and len({holder for holder in holders if holder != key}) >= policy.max_leases
-
-
-def _only_approves(decision: Decision) -> bool:
-    return decision.approved and not decision.banned and decision.bps is None
 
 
 def _only_here(bind: str) -> bool:

@@ -13,7 +13,8 @@ from homeport.identity.guard import require
 from homeport.kit.clock import rfc3339_ms
 from homeport.relay.lease import Traffic
 from homeport.relay.leases import Leases
-from homeport.relay.policy import ApprovalMode, Decision, Policy, PortPolicy
+from homeport.relay.policy import ApprovalMode, Policy, PortPolicy
+from homeport.relay.policy_store import Decision
 from homeport.relay.snapshot import both_spellings, tunnel
 from homeport.relay.wallets import Wallets
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from homeport.relay import policy as policy_module
 from homeport.relay.policy import Policy, PortPolicy
@@ -280,3 +283,45 @@ async def test_decisions_are_bounded_and_mere_approvals_make_room(
     with pytest.raises(InvalidRequest):
         await policy.approve("d:0x1")
     assert set((await opened(database, tmp_path)).decisions) == {"a:0x1", "c:0x1"}
+
+
+async def rename(database: Database, old: str, new: str) -> None:
+    async with database.write() as db:
+        for table in ("relay_identity_policies", "relay_banned_networks", "options"):
+            await db.execute(text(f"ALTER TABLE {old.format(table)} RENAME TO {new.format(table)}"))
+
+
+async def test_what_cannot_be_written_does_not_count(database: Database, policy: Policy) -> None:  # relay L.19
+    told: list[str | None] = []
+    policy.changed = told.append
+    changes = (
+        policy.ban(SHOP),
+        policy.set_bps(SHOP, 9000),
+        policy.ban_network("192.0.2.1"),
+        policy.set_approval_mode("manual"),
+    )
+    await rename(database, "{}", "{}_away")
+    try:
+        for change in changes:
+            with pytest.raises(DBAPIError):
+                await change
+    finally:
+        await rename(database, "{}_away", "{}")
+
+    assert not policy.decisions
+    assert policy.bucket(SHOP).rate is None
+    assert not policy.refused("192.0.2.1")
+    assert policy.approval_mode == "auto"
+    assert told == []
+
+
+async def test_decisions_that_come_together_are_all_kept(database: Database, tmp_path: Path) -> None:
+    policy = await opened(database, tmp_path)
+    await asyncio.gather(policy.approve(SHOP), policy.ban(SHOP), policy.set_bps(SHOP, 9), policy.ban(BLOG))
+
+    after = await opened(database, tmp_path)
+
+    kept = after.decision(SHOP)
+    assert (kept.approved, kept.banned, kept.bps) == (True, True, 9)
+    assert after.decision(BLOG).banned
+    assert after.decisions == policy.decisions
