@@ -235,11 +235,11 @@ class Leases:
 
     def _require_transports(self, wanted: RegisterRequest) -> None:
         self.require_features(wanted)
-        key, current = wanted.identity.key, self.all()
+        key = wanted.identity.key
         if wanted.udp_enabled:
-            self._policy.require_udp(key, (lease.key for lease in current if lease.udp_enabled))
+            self._policy.require_udp(key, (lease.key for lease in self.all() if lease.udp_enabled))
         if wanted.tcp_enabled:
-            self._policy.require_tcp_port(key, (lease.key for lease in current if lease.tcp_enabled))
+            self._policy.require_tcp_port(key, (lease.key for lease in self.all() if lease.tcp_enabled))
 
     def _require_name(self, wanted: RegisterRequest, hostname: str) -> None:
         for host in filter(None, (hostname, wanted.route_hostname)):
