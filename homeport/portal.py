@@ -277,11 +277,11 @@ def application(portal: Portal, services: Services, retention: Retention) -> Fas
             services_http.jobs_router(services),
             services_http.templates_router(services),
             domains_http.router(services),
-            shares_http.router(portal.shares),
             compose_http.router(settings),
             streams.router(services, portal.identity),
             server_certificates.routes(portal.tls),
             *portal.relay.http(portal.identity),
+            shares_http.router(portal.shares),
             about.routes(place),
             outbound.routes(portal.outbound),
             keys.routes(portal.rotation),
@@ -294,6 +294,7 @@ def application(portal: Portal, services: Services, retention: Retention) -> Fas
             actions_http.refusals(services),  # last: it answers what no other route does
         ],
         base_url=lambda: portal.settings.base_url,
+        page_head=portal.relay.page_head,
     )
 
 
