@@ -25,6 +25,7 @@ from homeport.relay.lease import Lease, Sessions
 from homeport.relay.leases import Leases, Surroundings
 from homeport.relay.policy import Policy
 from homeport.relay.problems import FeatureUnavailable
+from homeport.relay.public_list import PublicList
 from homeport.relay.relay_identity import RelayIdentity
 from homeport.relay.signing import PATH as SIGN_PATH
 from homeport.relay.signing import READ_BYTES, Signing, TunnelCertificates
@@ -122,6 +123,7 @@ class Relay:
                 self.tcp_ports.configured and self.policy.tcp_port.enabled,
             ),
         )
+        self.public_list = PublicList(self.leases, self.policy, settings, clock, self._picture)
         self.connector = Connector(self.leases, self.policy, clock)
         self.routes: Mapping[bytes, RawRoute] = {SIGN_PATH.encode(): RawRoute(READ_BYTES, self.signing.answer)}
 
@@ -161,6 +163,7 @@ class Relay:
             http.routes(self.leases, self.policy, self.challenges, identity, self._settings),
             *signing_routes(self.signing, self.certificates),
             status_http.routes(*administered, base_url=lambda: self._settings().base_url, total=self.visitors.total),
+            self.public_list.routes(),
             discovery_http.routes(self.discovery, self.policy, self._clock),
             *admin_http.routes(*administered),
         ]
@@ -183,6 +186,13 @@ class Relay:
 
     def _holder(self, token: str) -> Lease:
         return self.leases.holder(token)
+
+    def page_head(self) -> str:
+        """For the head of the portal's page."""
+        return self.public_list.page_head() if self.enabled else ""
+
+    def _picture(self, _lease: Lease) -> str:
+        return ""
 
     def _place(self) -> Place:
         return self._settings()

@@ -32,12 +32,14 @@ def create_app(
     routers: Sequence[APIRouter],
     base_url: Callable[[], str],
     ui: Path | None = None,
+    page_head: Callable[[], str] = lambda: "",
     streamed_uploads: frozenset[str] = STREAMED_UPLOADS,
 ) -> FastAPI:
     """All routes of the portal. Raises PermissionUndeclared when one says nothing about who may use it.
 
     `routers` are the parts' own, already bound to them. `streamed_uploads` are paths whose bodies the shell does not
-    limit. The lifespan is not used: the composition root opens and closes the parts.
+    limit. `page_head` is data for the head of the UI's page. The lifespan is not used: the composition root opens and
+    closes the parts.
     """
     app = _Portal(
         title="Homeport",
@@ -54,7 +56,7 @@ def create_app(
     for router in (*routers, docs.routes(app)):
         app.include_router(router)
     check_all_declared(app.routes)
-    app.router.default = Assets(ui or find_ui())
+    app.router.default = Assets(ui or find_ui(), page_head)
     errors.install(app)
     app.add_middleware(
         GZipMiddleware,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from mimetypes import guess_type
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from homeport.identity.guard import identity_of
 from homeport.web.errors import no_such_path, problem_response
 
 HASHED = "assets/"  # Vite names these files after their content
+WITH_DATA = frozenset({"", "app", "tunnels"})  # first segments of the pages that carry data
+_WITH_DATA_RULE = "no-cache, must-revalidate"
 _FOR_EVER = "public, max-age=31536000, immutable"
 _ASK_AGAIN = "no-cache"
 # What is unknown below these answers in plain text (seed 004, digest A.0).
@@ -41,8 +44,10 @@ def find_ui() -> Path:
 class Assets:
     """What answers a path that no route has: the UI's files and its page; a JSON 404 under /api."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, page_head: Callable[[], str] = lambda: "") -> None:
+        """`page_head` is put at the end of the page's head: data, which is other at each request."""
         self._index = directory / "index.html"
+        self._page_head = page_head
         self._files = StaticFiles(directory=directory, check_dir=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,6 +71,9 @@ class Assets:
         if "." in path.rpartition("/")[2]:
             return HTMLResponse("<!doctype html><title>Not found</title><p>There is no such file.</p>", 404)
         page = await self._file(self._index.name, scope)
+        if page is not None and path.partition("/")[0] in WITH_DATA and (more := self._page_head()):
+            text = await anyio.to_thread.run_sync(self._index.read_text)
+            return HTMLResponse(text.replace("</head>", f"{more}</head>", 1), 200, {"cache-control": _WITH_DATA_RULE})
         return page or HTMLResponse(_NOT_BUILT, 503, {"cache-control": "no-store"})
 
     async def _file(self, path: str, scope: Scope) -> Response | None:
