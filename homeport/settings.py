@@ -154,7 +154,7 @@ class Settings(BaseModel):
     relay_lease_max_seconds: int = Field(3600, ge=30, le=604800, description="Longest lease before it is renewed.")
     relay_leases: int = Field(10_000, ge=1, le=100_000, description="Tunnels at the same time.")
     relay_leases_per_address: int = Field(
-        100, ge=0, description="Of those, registered from one address by whoever is not signed in; 0 is no limit."
+        100, ge=0, description="Of those, from one address, neither signed in for nor approved; 0 is no limit."
     )
     relay_port_first: int = Field(40000, ge=1024, le=65535, description="First public port handed to tunnels.")
     relay_port_last: int = Field(40999, ge=1024, le=65535, description="Last public port handed to tunnels.")

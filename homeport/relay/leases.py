@@ -121,7 +121,7 @@ class Leases:
             lease.sessions = self._around.sessions_for(lease)
             known = lease.expires_at > self._clock.now() and lease.hostname.endswith(f".{self._settings.domain}")
             if known and await self.ports.reopen(lease):
-                self._index.add(lease, network_of(lease.client_ip) if lease.owner_id is None else "")
+                self._index.add(lease, self._counts_for(lease.key, lease.client_ip, lease.owner_id))
             else:
                 lease.sessions.close()
                 gone.append(lease.id)
@@ -150,7 +150,7 @@ class Leases:
             self._require_transports(wanted)
             hostname = f"{wanted.identity.name}.{self._settings.domain}"
             self._require_name(wanted, hostname)
-            network = network_of(address) if owner_id is None else ""
+            network = self._counts_for(key, address, owner_id)
             old = self._index.of(key)
             self._require_room(key, network)
             now = self._clock.now()
@@ -250,6 +250,10 @@ class Leases:
             if wanted.tcp_enabled or wanted.udp_enabled:
                 raise TransportMismatch("A hidden name is only for tunnels without ports.")
             wanted.check_hidden(hostname, self._settings.domain)
+
+    def _counts_for(self, key: str, address: str, owner_id: str | None) -> str:
+        """The network whose number of leases has a bound; nobody's for who is signed in or was approved."""
+        return network_of(address) if owner_id is None and not self._policy.decision(key).approved else ""
 
     def _require_room(self, key: str, network: str) -> None:
         old, most = self._index.of(key), self._settings.relay_leases_per_address

@@ -444,6 +444,8 @@ async def test_an_address_has_only_so_many_leases(database: Database, tmp_path: 
     await desk.register("t1", address="2001:db8::3")  # what it has, it may register again
     await desk.register("t2", address="2001:db8:1::1")
     await desk.register("t3", address="2001:db8::3", owner="usr_1")
+    await desk.plane.policy.approve(desk.request("known").identity.key)
+    await desk.register("known", address="2001:db8::3")
     await desk.leases.unregister(token)
     await desk.leases.close()
     after = desk.plane.another()
