@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import PlainTextResponse, Response
@@ -34,7 +35,11 @@ def routes(identity: Identity, policy: Policy, wallets: Wallets, leases: Leases)
 
 
 def _signing_in(admin: APIRouter, identity: Identity, wallets: Wallets) -> None:
-    @admin.post("/auth/challenge", dependencies=[require(Verb.PUBLIC, changes=False, rate="auth")])
+    @admin.post(
+        "/auth/challenge",
+        dependencies=[require(Verb.PUBLIC, changes=False, rate="auth")],
+        openapi_extra=_takes(address="string"),
+    )
     async def challenge_relay_wallet(request: Request, call: CurrentCall) -> Response:
         """A message for a wallet of an administrator to sign."""
         body = await _body(request)
@@ -47,7 +52,11 @@ def _signing_in(admin: APIRouter, identity: Identity, wallets: Wallets) -> None:
         }
         return success(answer, 201)
 
-    @admin.post("/auth/login", dependencies=[require(Verb.PUBLIC, action="relay_login", rate="auth")])
+    @admin.post(
+        "/auth/login",
+        dependencies=[require(Verb.PUBLIC, action="relay_login", rate="auth")],
+        openapi_extra=_takes(challenge_id="string", siwe_message="string", siwe_signature="string"),
+    )
     async def sign_in_relay_wallet(request: Request, call: CurrentCall) -> Response:
         """Sign in by the signed message: for 24 hours, by a cookie."""
         _refuse_other_sites(identity, request)
@@ -90,7 +99,7 @@ def _settings(admin: APIRouter, identity: Identity, policy: Policy, leases: Leas
         """The relay's settings and every lease; of a lease's fields, both spellings."""
         return success(snapshot(policy, leases.all(), identity.settings.domain))
 
-    @admin.post("/settings/landing-page", dependencies=[WRITE])
+    @admin.post("/settings/landing-page", dependencies=[WRITE], openapi_extra=_takes(enabled="boolean"))
     async def set_relay_landing_page(request: Request, actor: CurrentActor, call: CurrentCall) -> Response:
         """Whether the relay's list of tunnels is shown to everybody."""
         enabled = (await _body(request)).flag("enabled")
@@ -98,7 +107,7 @@ def _settings(admin: APIRouter, identity: Identity, policy: Policy, leases: Leas
         await policy.set_landing_page(enabled, by=actor.id)
         return success({"enabled": policy.landing_page_enabled})
 
-    @admin.post("/settings/udp", dependencies=[WRITE])
+    @admin.post("/settings/udp", dependencies=[WRITE], openapi_extra=_takes(enabled="boolean", max_leases="integer"))
     async def set_relay_udp(request: Request, actor: CurrentActor, call: CurrentCall) -> Response:
         """Whether leases may have UDP ports, and how many at once; 0 is no limit."""
         wanted = _port_policy(await _body(request))
@@ -106,7 +115,9 @@ def _settings(admin: APIRouter, identity: Identity, policy: Policy, leases: Leas
         await policy.set_udp(wanted, by=actor.id)
         return success(ports(policy.udp))
 
-    @admin.post("/settings/tcp-port", dependencies=[WRITE])
+    @admin.post(
+        "/settings/tcp-port", dependencies=[WRITE], openapi_extra=_takes(enabled="boolean", max_leases="integer")
+    )
     async def set_relay_tcp_port(request: Request, actor: CurrentActor, call: CurrentCall) -> Response:
         """Whether leases may have TCP ports, and how many at once; 0 is no limit."""
         wanted = _port_policy(await _body(request))
@@ -114,7 +125,7 @@ def _settings(admin: APIRouter, identity: Identity, policy: Policy, leases: Leas
         await policy.set_tcp_port(wanted, by=actor.id)
         return success(ports(policy.tcp_port))
 
-    @admin.post("/settings/approval-mode", dependencies=[WRITE])
+    @admin.post("/settings/approval-mode", dependencies=[WRITE], openapi_extra=_takes(mode="string"))
     async def set_relay_approval_mode(request: Request, actor: CurrentActor, call: CurrentCall) -> Response:
         """`auto` lets every tunnel be reached that is not denied, `manual` only those that were approved."""
         mode = (await _body(request)).text("mode")
@@ -124,22 +135,22 @@ def _settings(admin: APIRouter, identity: Identity, policy: Policy, leases: Leas
 
 
 def _decisions(admin: APIRouter, policy: Policy) -> None:
-    for act, decide, take_back in (
-        ("ban", policy.ban, policy.unban),
-        ("approve", policy.approve, policy.unapprove),
-        ("deny", policy.deny, policy.undeny),
+    for act, decide, take_back, said in (
+        ("ban", policy.ban, policy.unban, "Keep an identity away: it can neither serve nor register."),
+        ("approve", policy.approve, policy.unapprove, "Let an identity's tunnel be reached; takes back a denial."),
+        ("deny", policy.deny, policy.undeny, "Let nobody reach an identity's tunnel; takes back an approval."),
     ):
         path = f"/leases/{{name}}/{{addr}}/{act}"
-        for method, prefix, change in (("POST", "", decide), ("DELETE", "un", take_back)):
-            admin.add_api_route(
-                path,
-                _deciding(change, f"{prefix}{act}"),
-                methods=[method],
-                name=f"{prefix}{act}_tunnel",
-                dependencies=[WRITE],
-            )
+        admin.add_api_route(
+            path, _deciding(decide), methods=["POST"], name=f"{act}_tunnel", dependencies=[WRITE],
+            description=f"{said} Name and address are base64url, or both as they are.",
+        )  # fmt: skip
+        admin.add_api_route(
+            path, _deciding(take_back), methods=["DELETE"], name=f"un{act}_tunnel", dependencies=[WRITE],
+            description=f"Take back what `{act}` said of an identity.",
+        )  # fmt: skip
 
-    @admin.post("/leases/{name}/{addr}/bps", dependencies=[WRITE])
+    @admin.post("/leases/{name}/{addr}/bps", dependencies=[WRITE], openapi_extra=_takes(bps="integer"))
     async def limit_tunnel(name: str, addr: str, request: Request, call: CurrentCall) -> Response:
         """Bytes a second for all connections of an identity's tunnel together."""
         key = _key(name, addr, call)
@@ -169,12 +180,11 @@ def _decisions(admin: APIRouter, policy: Policy) -> None:
         return success({})
 
 
-def _deciding(change: Callable[[str], Awaitable[None]], word: str) -> Callable[..., Awaitable[Response]]:
+def _deciding(change: Callable[[str], Awaitable[None]]) -> Callable[..., Awaitable[Response]]:
     async def decide(name: str, addr: str, call: CurrentCall) -> Response:
         await change(_key(name, addr, call))
         return success({})
 
-    decide.__doc__ = f"Say of an identity, with or without a lease: {word}. Name and address as base64url or plain."
     return decide
 
 
@@ -192,6 +202,13 @@ def _refusals(admin: APIRouter) -> APIRouter:
         return PlainTextResponse("404 page not found\n", 404)
 
     return last
+
+
+def _takes(**fields: str) -> dict[str, Any]:
+    """What the OpenAPI document says of a body that `read_json` reads: fields and their types."""
+    properties = {name: {"type": kind} for name, kind in fields.items()}
+    schema = {"type": "object", "properties": properties, "required": list(fields)}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
 async def _body(request: Request) -> Body:

@@ -274,6 +274,8 @@ class Policy:
                 self._decisions[key] = after
             if after.bps != before.bps:
                 self._limit(key, after.bps)
+        if forgotten is not None:
+            self.changed(forgotten)
         self.changed(key)
 
     def _room_for(self, key: str) -> str | None:
