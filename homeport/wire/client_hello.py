@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MAX_HELLO_BYTES = 32 * 1024  # with all record headers; browsers with post-quantum key shares send about 2 KB
 
@@ -22,10 +22,16 @@ _ADDRESS = re.compile(r"(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f.]*:[0-9a-f:.]*)\Z")
 @dataclass(frozen=True)
 class ClientHello:
     """What the client asks for: the host name in lower case without a final dot (None: it typed an address), and the
-    application protocols it offers, in its order."""
+    application protocols it offers, in its order. `extensions` are the types of all that it sent."""
 
     server_name: str | None
     alpn: tuple[str, ...] = ()
+    extensions: frozenset[int] = field(default=frozenset(), compare=False)
+
+    @property
+    def greases(self) -> bool:
+        """Whether it sent extensions that nobody has (RFC 8701), as Chromium and Safari do to keep servers tolerant."""
+        return any(kind & 0x0F0F == 0x0A0A and kind >> 8 == kind & 0xFF for kind in self.extensions)
 
 
 @dataclass(frozen=True)
@@ -148,9 +154,9 @@ def _parse(hello: _Cursor) -> ClientHello:
     hello.vector(1)  # legacy_compression_methods
     server_name: str | None = None
     alpn: tuple[str, ...] = ()
+    seen: set[int] = set()
     if hello:
         extensions = hello.vector(2)
-        seen: set[int] = set()
         while extensions:
             kind = extensions.number(2)
             body = extensions.vector(2)
@@ -162,7 +168,7 @@ def _parse(hello: _Cursor) -> ClientHello:
                 server_name = _server_name(body)
             elif kind == _ALPN:
                 alpn = _alpn(body)
-    return ClientHello(server_name, alpn)
+    return ClientHello(server_name, alpn, frozenset(seen))
 
 
 def _server_name(body: _Cursor) -> str | None:

@@ -163,3 +163,12 @@ def test_nothing_that_a_peer_sends_raises(noise: bytes, at: int, byte: int) -> N
     read(b"\x16\x03\x01" + noise)
     read(hello_with(noise))
     read(HELLO[:at] + bytes([byte]) + HELLO[at + 1 :])
+
+
+def test_all_extensions_are_told_and_those_that_nobody_has_stand_out() -> None:
+    plain, greased = read(hello_with(server_name(b"a.b"))), read(hello_with(server_name(b"a.b") + b"\x3a\x3a\x00\x00"))
+    assert isinstance(plain, ClientHello)
+    assert isinstance(greased, ClientHello)
+    assert (plain.extensions, plain.greases) == (frozenset({0}), False)
+    assert (greased.extensions, greased.greases) == (frozenset({0, 0x3A3A}), True)  # RFC 8701 section 2
+    assert not ClientHello(None, (), frozenset({0x3A4A, 0xFA0A, 10})).greases

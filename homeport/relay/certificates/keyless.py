@@ -25,6 +25,7 @@ log = structlog.get_logger()
 
 AGAIN = timedelta(minutes=1)  # a pair may run out without anybody changing anything
 _PLAIN = frozenset({"http/1.1", "http/1.0"})
+_DELEGATED_CREDENTIALS = 34  # RFC 9345: of Firefox
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,8 @@ class Keyless:
         return found.pair
 
     def pair_for(self, hello: ClientHello) -> Pair | None:
-        """The pair for a connection to the portal's own name that cannot be a browser's: it does not offer h2."""
-        if hello.server_name != self._domain or not _PLAIN.issuperset(hello.alpn):
+        """The pair for a connection to the portal's own name that is not a browser's: see `is_browser`."""
+        if hello.server_name != self._domain or is_browser(hello):
             return None
         return self.pair()
 
@@ -142,6 +143,14 @@ class Keyless:
         if not isinstance(key, ec.EllipticCurvePrivateKey):
             raise AuthorityBroken(f"{self._key_file} holds no key for ECDSA: delete it to have a new one made.")
         return key
+
+
+def is_browser(hello: ClientHello) -> bool:
+    """Browsers offer more than HTTP/1.1, but not for WebSockets: there they are known by what no other client sends.
+
+    A WebSocket that is shown another certificate than the page fails where somebody has allowed only the page's.
+    """
+    return not _PLAIN.issuperset(hello.alpn) or hello.greases or _DELEGATED_CREDENTIALS in hello.extensions
 
 
 def _same(pair: Pair, key: CertificatePublicKeyTypes) -> bool:

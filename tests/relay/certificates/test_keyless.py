@@ -68,6 +68,22 @@ async def test_browsers_are_shown_another_key_than_clients_of_the_relay(bench: B
     assert "Homeport" in portals.issuer.rfc4514_string()
 
 
+# What Chromium (seen here) and Firefox send when they open a WebSocket, and Go's TLS for any connection
+@pytest.mark.parametrize(
+    ("extensions", "is_browsers"),
+    [
+        ({10794, 0, 65281, 5, 51764, 11, 16, 43, 27, 10, 51, 35, 13, 45, 65037, 18, 23, 47802}, True),
+        ({0, 23, 65281, 10, 11, 35, 16, 5, 34, 18, 51, 43, 13, 45, 28, 27, 65037}, True),
+        ({0, 5, 10, 11, 13, 50, 65281, 23, 16, 18, 43, 51, 45}, False),
+    ],
+)
+async def test_a_browsers_websocket_is_shown_what_its_page_was(
+    bench: Bench, extensions: set[int], is_browsers: bool
+) -> None:
+    hello = ClientHello(DOMAIN, ("http/1.1",), frozenset(extensions))
+    assert (bench.certificates.keyless.pair_for(hello) is None) is is_browsers
+
+
 @pytest.mark.parametrize("name", ["demo.portal.test", "elsewhere.test", None])
 async def test_other_names_are_never_shown_it(bench: Bench, name: str | None) -> None:
     assert bench.certificates.keyless.pair_for(ClientHello(name, ("http/1.1",))) is None
