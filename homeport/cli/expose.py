@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +12,7 @@ import typer
 from homeport.cli.options import Json
 
 if TYPE_CHECKING:
+    from homeport.cli.credentials import Credentials
     from homeport.relay.agent import Agent, CertificateSource, Relay
 
 
@@ -79,7 +82,22 @@ def expose(
         companions = [UdpCompanion(where, SystemClock())] if udp else []
         return New(identity, relays, where, wish, certificates, companions=companions, observer=inspector)
 
-    run(build, Display(str(where), as_json=json), inspector)
+    with _alone(label):
+        run(build, Display(str(where), as_json=json), inspector)
+
+
+@contextmanager
+def _alone(label: str) -> Iterator[None]:
+    """Two agents of one identity would take the name from each other again and again. Raises Conflict."""
+    from homeport.kit.lockfile import AlreadyLocked, Lockfile
+    from homeport.kit.problems import Conflict
+
+    try:
+        with Lockfile(_folder() / f"{label}.lock"):
+            yield
+    except AlreadyLocked as taken:
+        process = f" by process {taken.holder['pid']}" if "pid" in taken.holder else ""
+        raise Conflict(f"{label!r} is being exposed already{process}: end that, or take another --name.") from None
 
 
 def _folder() -> Path:
@@ -90,25 +108,27 @@ def _folder() -> Path:
 
 def _relays(given: list[str], ca: str) -> list[Relay]:
     """Those that were named, or the portal that this user is signed in to."""
+    from homeport.cli.connection import resolve
     from homeport.cli.credentials import Credentials
     from homeport.cli.problems import UsageWrong
-    from homeport.relay.agent import relay_url
+    from homeport.relay.agent import Relay as New
+    from homeport.relay.agent import client_context, relay_url
 
     credentials = Credentials()
-    urls = list(dict.fromkeys(relay_url(each) for each in given)) or [credentials.current]
-    if not urls[0]:
+    if given:
+        return [_relay(url, ca, credentials) for url in dict.fromkeys(relay_url(each) for each in given)]
+    if not credentials.current:
         raise UsageWrong("No portal is known to be the relay: name one with --relay https://relay.example.org")
-    return [_relay(url, ca, credentials) for url in urls]
+    portal = resolve(None)
+    return [New(portal.url, client_context(ca or portal.ca), portal.key, portal.address, portal.port)]
 
 
-def _relay(url: str, ca: str, credentials: object) -> Relay:
+def _relay(url: str, ca: str, credentials: Credentials) -> Relay:
     """With the key of the person's account, where the relay is a portal that they are signed in to."""
-    from homeport.cli.credentials import Credentials
     from homeport.cli.local import read_local, trusted_locally
     from homeport.relay.agent import Relay as New
     from homeport.relay.agent import client_context
 
-    assert isinstance(credentials, Credentials)
     known = credentials.find(url)
     if known is None:
         return New(url, client_context(ca))

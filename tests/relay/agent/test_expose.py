@@ -173,6 +173,16 @@ def test_a_name_that_somebody_else_has_is_refused_clearly(portal: PortalProcess,
     assert "take another --name" in stranger.stderr
 
 
+def test_two_agents_of_one_identity_do_not_fight(portal: PortalProcess, page: int) -> None:
+    with exposed(portal, str(page), "--name", "single") as verb:
+        verb.state("online")
+
+        done = portal.homeport("expose", str(page), "--name", "single")
+
+    assert done.returncode == 5
+    assert f"by process {verb.process.pid}" in done.stderr
+
+
 def test_a_relay_that_nobody_trusts_is_not_spoken_to(portal: PortalProcess, page: int, tmp_path: Path) -> None:
     done = subprocess.run(
         [*EXPOSE, str(page), "--name", "x", "--relay", portal.base_url],
