@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
 from dataclasses import replace
 from datetime import timedelta
@@ -481,3 +483,22 @@ async def test_a_holder_is_found_in_microseconds(desk: Desk) -> None:
         for token in tokens:
             desk.leases.holder(token)
     assert (time.process_time() - began) / 2000 < 0.0001  # a few where nothing else runs
+
+
+async def test_of_many_who_want_a_name_at_once_one_gets_it(desk: Desk) -> None:
+    wishes = [desk.register(wallet=number, tcp_enabled=True) for number in range(1, 9)]
+    got = [one for one in await asyncio.gather(*wishes, return_exceptions=True) if not isinstance(one, Exception)]
+    assert len(got) == 1
+    assert desk.leases.all() == [got[0][0]]
+    assert len(desk.plane.tcp.listening) == 1
+
+
+async def test_an_identity_that_registers_many_times_at_once_has_one_lease(desk: Desk) -> None:
+    tokens = [token for _, token in await asyncio.gather(*(desk.register(tcp_enabled=True) for _ in range(8)))]
+    assert len(desk.leases.all()) == 1
+    assert list(desk.plane.tcp.listening.values()) == [FIRST]
+    good = []
+    for token in tokens:
+        with contextlib.suppress(LeaseNotFound):
+            good.append(desk.leases.holder(token))
+    assert good == desk.leases.all()
