@@ -8,17 +8,20 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_netw
 from homeport.relay.problems import InvalidIp
 
 _LONGEST = 64  # characters
+REMEMBERED = 4096  # addresses that were looked up, from one change to the next
 _MAPPED_BITS = 96  # ::ffff:0:0/96 holds the IPv4 addresses (RFC 4291 2.5.5.2)
 
 
 class BannedNetworks:
     """A set of networks in canonical text: `192.0.2.1`, `10.0.0.0/8`, `2001:db8::/32`.
 
-    Looking an address up costs one look-up for each prefix length in use, however many networks there are.
+    Looking an address up costs one look-up for each prefix length in use, however many networks there are; datagrams of
+    an address that was looked up before cost one alone.
     """
 
     def __init__(self, networks: Iterable[str] = ()) -> None:
         self._networks: dict[tuple[int, int], set[int]] = {}
+        self._answers: dict[str, bool] = {}
         for network in networks:
             self.add(network)
 
@@ -44,11 +47,13 @@ class BannedNetworks:
     def add(self, network: str) -> None:
         version, prefix, first = _key(_network(network))
         self._networks.setdefault((version, prefix), set()).add(first)
+        self._answers.clear()
 
     def remove(self, network: str) -> None:
         version, prefix, first = _key(_network(network))
         known = self._networks.get((version, prefix), set())
         known.discard(first)
+        self._answers.clear()
         if not known:
             self._networks.pop((version, prefix), None)
 
@@ -61,6 +66,14 @@ class BannedNetworks:
         """Whether the address is in one of them; False for text that is no address."""
         if not self._networks:
             return False
+        answer = self._answers.get(address)
+        if answer is None:
+            if len(self._answers) >= REMEMBERED:
+                self._answers.clear()
+            answer = self._answers[address[:_LONGEST]] = self._look_up(address)
+        return answer
+
+    def _look_up(self, address: str) -> bool:
         try:
             parsed = ip_address(address.partition("%")[0])
         except ValueError:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from homeport.relay import banned_networks
 from homeport.relay.banned_networks import BannedNetworks
 from homeport.relay.problems import InvalidIp
 
@@ -68,6 +69,24 @@ def test_a_network_that_is_taken_back_holds_nothing() -> None:
     assert banned.listed() == ["10.0.0.1"]
     assert not banned.holds("10.0.0.2")
     assert len(banned) == 1
+
+
+def test_what_was_looked_up_before_follows_the_next_change() -> None:
+    banned = BannedNetworks(["10.0.0.0/8"])
+    assert not banned.holds("192.0.2.1")
+
+    banned.add("192.0.2.0/24")
+    assert banned.holds("192.0.2.1")
+    banned.remove("192.0.2.0/24")
+    assert not banned.holds("192.0.2.1")
+
+
+def test_answers_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(banned_networks, "REMEMBERED", 3)
+    banned = BannedNetworks(["10.0.0.0/8"])
+
+    assert [banned.holds(f"10.0.0.{host}") for host in range(20)] == [True] * 20
+    assert [banned.holds(f"11.0.0.{host}") for host in range(20)] == [False] * 20
 
 
 @given(st.lists(st.ip_addresses(), max_size=20), st.ip_addresses())
