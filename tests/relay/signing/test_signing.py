@@ -10,8 +10,11 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from homeport.relay.certificates.pairs import Pair
+from homeport.relay.signing.signing import Reply
 from homeport.testing.certificates import TestAuthority
 from homeport.testing.clock import ManualClock
 from tests.relay.signing.conftest import PEER, TOKEN, Answer, Desk, pair_with
@@ -287,3 +290,20 @@ async def test_the_connection_stays_open_unless_the_client_wants_it_closed(desk:
 
 async def test_every_answer_has_a_date(desk: Desk) -> None:
     assert (await desk.ask()).headers["date"] == "Sun, 29 Mar 2026 10:00:00 GMT"
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=40),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
+    max_leaves=6,
+)
+FIELDS = st.sampled_from(["key_id", "algorithm", "digest", "nonce", "timestamp_unix", "KEY_ID", "other"])
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=st.binary(max_size=200) | st.dictionaries(FIELDS, VALUES).map(lambda each: json.dumps(each).encode()))
+def test_no_body_makes_it_fail_or_sign(desk: Desk, body: bytes) -> None:
+    answer = desk.signing.judge(b"POST", TOKEN.encode(), b"application/json", body, PEER)
+    assert isinstance(answer, Reply)
+    assert answer.status in (400, 403)
+    assert set(json.loads(answer.body)) == {"error"}
