@@ -8,6 +8,7 @@ import typer
 
 from homeport import __version__
 from homeport.cli import (
+    agent,
     analyse,
     answers,
     audit,
@@ -89,6 +90,7 @@ for group, name, panel in (
     (domains.app, "domains", _APPS),
     (tunnels.app, "tunnels", _APPS),
     (relay.app, "relay", _PORTAL),
+    (agent.app, "agent", _APPS),
     (tls.app, "tls", _PORTAL),
     (customers.app, "customers", _PORTAL),
     (plans.app, "plans", _PORTAL),

@@ -47,11 +47,13 @@ def service_of(settings: Settings, user: str | None, options: tuple[str, ...]) -
     """`options` are words for `homeport up`. Raises UsageWrong for what could not run."""
     name = user or USER
     systemctl = shutil.which("systemctl") or "/usr/bin/systemctl"
-    command = (*_program(), "up", "--data-dir", str(settings.data_dir), *options)
+    command = (*program(), "up", "--data-dir", str(settings.data_dir), *options)
     try:
         # checked in any case: the unit names the user too
         rule = sudo_rule(settings.units or (settings.own_unit,), own=settings.own_unit, user=name, systemctl=systemctl)
-        unit = OwnUnit(name, settings.data_dir, command, controls=bool(settings.units), systemd=_version(systemctl))
+        unit = OwnUnit(
+            name, settings.data_dir, command, controls=bool(settings.units), systemd=systemd_version(systemctl)
+        )
         return Service(
             settings.own_unit, name, settings.data_dir, command, unit.text(), rule if settings.units else None
         )
@@ -77,18 +79,12 @@ def install(service: Service, *, start: bool, as_json: bool) -> None:
     """
     if os.geteuid() != 0:
         raise UsageWrong("The unit is written to /etc: run this as root, or with --print to see what it would be.")
-    _require_reachable(service)
-    account = _account(service)
-    _own(service.data_dir, account)
+    require_reachable(service)
+    account = account_of(service)
+    own(service.data_dir, account)
     password = _prepare(service, account)
     _keep_rule(service.rule)
-    changed = not service.path.is_file() or service.path.read_text() != service.unit
-    if changed:
-        atomic_write(service.path, service.unit)
-        _run("systemctl", "daemon-reload")
-    if start:
-        _run("systemctl", "enable", service.name)
-        _run("systemctl", "restart" if changed else "start", service.name)
+    changed = put_in_place(service, start=start)
     described: dict[str, Any] = {
         "unit": str(service.path), "user": service.user, "data_dir": str(service.data_dir), "changed": changed,
         "rule": str(_RULE) if service.rule else None, "installed": True, "started": start, "password": password,
@@ -103,12 +99,26 @@ def install(service: Service, *, start: bool, as_json: bool) -> None:
     sys.stdout.write(f"It serves; {follow}.\n" if start else f"`systemctl enable --now {service.name}` starts it.\n")
 
 
-def _program() -> tuple[str, ...]:
-    program = Path(sys.argv[0])
-    return (str(program.absolute()),) if program.name == "homeport" else (sys.executable, "-m", "homeport")
+def put_in_place(service: Service, *, start: bool) -> bool:
+    """Write the unit and start it; whether it was another one before. Raises UsageWrong."""
+    changed = not service.path.is_file() or service.path.read_text() != service.unit
+    if changed:
+        atomic_write(service.path, service.unit)
+        run("systemctl", "daemon-reload")
+    if start:
+        run("systemctl", "enable", service.name)
+        run("systemctl", "restart" if changed else "start", service.name)
+    return changed
 
 
-def _version(systemctl: str) -> int:
+def program() -> tuple[str, ...]:
+    """How to start this program again: argv without a verb."""
+    started = Path(sys.argv[0])
+    return (str(started.absolute()),) if started.name == "homeport" else (sys.executable, "-m", "homeport")
+
+
+def systemd_version(systemctl: str) -> int:
+    """0 where it does not say."""
     try:
         said = subprocess.run([systemctl, "--version"], capture_output=True, text=True, check=False).stdout.split()
         return int(said[1])
@@ -116,7 +126,7 @@ def _version(systemctl: str) -> int:
         return 0
 
 
-def _require_reachable(service: Service) -> None:
+def require_reachable(service: Service) -> None:
     """Before anything is written: a unit that could not start helps nobody."""
     for path, what in (
         (Path(service.command[0]), "Homeport is installed"),
@@ -131,18 +141,19 @@ def _require_reachable(service: Service) -> None:
         raise UsageWrong("There is no systemd on this machine.")
 
 
-def _account(service: Service) -> pwd.struct_passwd:
+def account_of(service: Service) -> pwd.struct_passwd:
+    """The service's user, made where there is none. Raises UsageWrong."""
     try:
         return pwd.getpwnam(service.user)
     except KeyError:
-        _run(
+        run(
             "useradd", "--system", "--user-group", "--no-create-home", "--home-dir", str(service.data_dir),
             "--shell", "/usr/sbin/nologin", service.user,
         )  # fmt: skip
         return pwd.getpwnam(service.user)
 
 
-def _own(data_dir: Path, account: pwd.struct_passwd) -> None:
+def own(data_dir: Path, account: pwd.struct_passwd) -> None:
     """Root's own data directory becomes the user's, all of it. Raises UsageWrong where it is somebody else's."""
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     owner = data_dir.stat().st_uid
@@ -193,7 +204,8 @@ def _keep_rule(rule: str | None) -> None:
         target.replace(_RULE)
 
 
-def _run(*argv: str) -> None:
+def run(*argv: str) -> None:
+    """Raises UsageWrong with what the program said when it fails."""
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise UsageWrong(f"{' '.join(argv)}: {(done.stderr or done.stdout).strip()[-500:]}")

@@ -10,7 +10,7 @@ JOURNAL_GROUP = "systemd-journal"  # its members may read every journal (systemd
 DELEGATE_SUBGROUP_SINCE = 254  # the version of systemd that knows DelegateSubgroup=
 # Each of these makes systemd set NoNewPrivileges= for a service that is not root (systemd.exec(5)), and with it sudo
 # does nothing. So they are left out where the portal controls other units.
-_WITHOUT_SUDO = (
+WITHOUT_SUDO = (
     "NoNewPrivileges=yes",
     "RestrictSUIDSGID=yes",
     "PrivateDevices=yes",
@@ -27,7 +27,7 @@ _WITHOUT_SUDO = (
     "SystemCallFilter=@system-service landlock_create_ruleset landlock_add_rule landlock_restrict_self",
     "SystemCallErrorNumber=EPERM",
 )
-_ALWAYS = (
+ALWAYS = (
     "UMask=0077",
     "ProtectSystem=strict",
     "ProtectHome=yes",
@@ -51,11 +51,11 @@ class OwnUnit:
     def text(self) -> str:
         """The unit's file."""
         capabilities = "CAP_NET_BIND_SERVICE"
-        sandbox: tuple[str, ...] = (*_ALWAYS, *_WITHOUT_SUDO)
+        sandbox: tuple[str, ...] = (*ALWAYS, *WITHOUT_SUDO)
         if self.controls:
             # sudo becomes root with these, and whatever it runs there has no more than these.
             capabilities += " CAP_SETUID CAP_SETGID CAP_AUDIT_WRITE"
-            sandbox = _ALWAYS
+            sandbox = ALWAYS
         groups = [f"SupplementaryGroups={JOURNAL_GROUP}"] if self.controls else []
         subgroup = ["DelegateSubgroup=portal"] if self.systemd >= DELEGATE_SUBGROUP_SINCE else []
         lines = [
@@ -68,11 +68,11 @@ class OwnUnit:
             "",
             "[Service]",
             "Type=notify",
-            f"ExecStart={' '.join(_escaped(word) for word in self.command)}",
+            f"ExecStart={' '.join(escaped(word) for word in self.command)}",
             f"User={self.user}",
             f"Group={self.user}",
             *groups,
-            f"WorkingDirectory={_escaped(str(self.data_dir))}",
+            f"WorkingDirectory={escaped(str(self.data_dir))}",
             "Restart=on-failure",
             "RestartSec=2",
             "TimeoutStartSec=180",
@@ -84,7 +84,7 @@ class OwnUnit:
             "# Ports below 1024, for those who want 443, and 80 for orders of certificates. Apps do not inherit it.",
             "AmbientCapabilities=CAP_NET_BIND_SERVICE",
             f"CapabilityBoundingSet={capabilities}",
-            f"ReadWritePaths={_escaped(str(self.data_dir))}",
+            f"ReadWritePaths={escaped(str(self.data_dir))}",
             *sandbox,
             "",
             "[Install]",
@@ -93,7 +93,7 @@ class OwnUnit:
         return "\n".join(lines) + "\n"
 
 
-def _escaped(word: str) -> str:
+def escaped(word: str) -> str:
     """One word of a command line or path (systemd.service(5), "Command lines"). ValueError for a line break."""
     if "\n" in word:
         raise ValueError("a path with a line break is no path for a unit")

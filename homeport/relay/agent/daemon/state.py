@@ -113,6 +113,13 @@ class AgentState:
         self._write(list(tunnels.values()))
         return found
 
+    def settle(self) -> None:
+        """What root's shell wrote belongs to whom the directory belongs: the agent has to read it."""
+        owner = self.folder.stat()
+        if os.geteuid() == 0 and owner.st_uid != 0:
+            for path in self.folder.rglob("*"):
+                os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
     def _write(self, specs: list[TunnelSpec]) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         body = {"tunnels": [spec.as_json() for spec in specs]}

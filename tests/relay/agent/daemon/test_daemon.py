@@ -15,6 +15,10 @@ from homeport.testing.waiting import eventually
 from tests.relay.agent.daemon.conftest import tunnel
 
 
+async def online(daemon: Daemon) -> None:
+    await eventually(lambda: daemon.rows()[0]["state"] == "online", 20)
+
+
 async def test_tunnels_come_back_after_a_restart_with_the_same_key(
     tmp_path: Path, relay: FakeRelay, service: int
 ) -> None:
@@ -25,7 +29,7 @@ async def test_tunnels_come_back_after_a_restart_with_the_same_key(
         await daemon.open(0)
         if not number:
             await daemon.add(read_spec(tunnel(relay, service)))
-        await eventually(lambda daemon=daemon: daemon.rows()[0]["state"] == "online", 20)
+        await online(daemon)
         seen.append((daemon.rows()[0]["address"], daemon.token))
         await daemon.close()
     assert seen[0] == seen[1]
@@ -72,7 +76,7 @@ async def test_what_an_agent_gave_up_is_tried_again_later(tmp_path: Path, relay:
     await daemon.add(read_spec(tunnel(relay, service)))
     await eventually(lambda: relay.asked("/sdk/register") > 1, 20)
     relay.refusals.clear()
-    await eventually(lambda: daemon.rows()[0]["state"] == "online", 20)
+    await online(daemon)
     await daemon.close()
 
 

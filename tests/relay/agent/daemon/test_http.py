@@ -15,7 +15,7 @@ from homeport.testing.waiting import eventually
 from homeport.wire import ethereum
 from tests.relay.agent.daemon.conftest import WALLET, WALLET_KEY, LocalApi, signed, tunnel
 
-# Wallets (R32)
+# How wallets sign in, R32
 
 
 async def test_a_wallet_signs_in_and_out(api: LocalApi) -> None:
@@ -91,7 +91,7 @@ async def test_a_session_ends_after_a_day() -> None:
     assert wallets.find(token) is None
 
 
-# The status (R33)
+# What they may read, R33
 
 
 async def test_a_wallet_session_reads_the_status(api: LocalApi, relay: FakeRelay, service: int) -> None:
