@@ -72,6 +72,7 @@ class Policy:
         self.changed = changed
         self._database = database
         self._settings = settings
+        self._first_mode: ApprovalMode = settings.relay_approval or ("auto" if _only_here(settings.bind) else "manual")
         self._options = options
         self._clock = clock
         self._decisions: dict[str, Decision] = {}
@@ -160,7 +161,7 @@ class Policy:
         kept = self._options.get(MODE)
         if isinstance(kept, str):
             return "auto" if kept == "auto" else "manual"
-        return self._settings.relay_approval or ("auto" if _only_here(self._settings.bind) else "manual")
+        return self._first_mode
 
     @property
     def landing_page_enabled(self) -> bool:
