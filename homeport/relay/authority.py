@@ -126,10 +126,15 @@ class Authority:
         return self._ca
 
     def certify(
-        self, key: CertificatePublicKeyTypes, name: str = "", *, lifetime: timedelta = LEAF_LIFETIME - BACKDATED
+        self,
+        key: CertificatePublicKeyTypes,
+        name: str = "",
+        *,
+        also: Iterable[str] = (),
+        lifetime: timedelta = LEAF_LIFETIME - BACKDATED,
     ) -> x509.Certificate:
         """A server certificate for somebody else's key: for one host name, or without one for all that the base leaf
-        holds (the portal's name, what is below it, this machine)."""
+        holds (the portal's name, what is below it, this machine); for the host names `also`, too."""
         now = self._clock.now()
         common_name = name or self._domain
         subject = [x509.NameAttribute(NameOID.COMMON_NAME, common_name)] if len(common_name) <= 64 else []
@@ -141,7 +146,9 @@ class Authority:
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - BACKDATED)
             .not_valid_after(min(now + lifetime, self._ca.not_valid_after_utc))
-            .add_extension(x509.SubjectAlternativeName(self._names(name)), critical=not subject)
+            .add_extension(
+                x509.SubjectAlternativeName([*self._names(name), *map(x509.DNSName, also)]), critical=not subject
+            )
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(signs_certificates=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)

@@ -95,7 +95,7 @@ class Relay:
             bus,
             policy=self.policy,
             tokens=self.tokens,
-            surroundings=Surroundings(_sessions, self.tcp_ports, self.udp_ports, taken),
+            surroundings=Surroundings(self._sessions, self.tcp_ports, self.udp_ports, taken),
         )
         self.enforcement = Enforcement(self.policy, self.leases.all, bus)
         # Challenges of their own: whoever fills the table of registrations keeps no administrator out.
@@ -181,6 +181,10 @@ class Relay:
         """Whether a tunnel has this name below the domain."""
         return self._lease_at(f"{label}.{self._settings().domain}") is not None
 
+    def _sessions(self, lease: Lease) -> Sessions:
+        self._tls.keyless.include(lease.hostname)
+        return ReadySessions()
+
     def _lease_at(self, name: str) -> Lease | None:
         return self.leases.at(name)
 
@@ -213,7 +217,3 @@ class Relay:
             except Exception:
                 log.exception("the relay's upkeep failed")
             self.challenges.sweep()
-
-
-def _sessions(_lease: Lease) -> Sessions:
-    return ReadySessions()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,6 +24,7 @@ from homeport.wire.client_hello import ClientHello
 
 log = structlog.get_logger()
 
+MOST_TUNNELS = 100  # named in the certificate
 AGAIN = timedelta(minutes=1)  # a pair may run out without anybody changing anything
 _PLAIN = frozenset({"http/1.1", "http/1.0"})
 _DELEGATED_CREDENTIALS = 34  # RFC 9345: of Firefox
@@ -40,6 +42,9 @@ class Keyless:
     where the authority signs for the portal's name too, else none. Then keyless is off, as it is without `enabled`.
 
     The key in `key_file` (0600, made once) stays the same over renewals: clients go on with a chain they were shown.
+
+    Right below a name of one label (`*.localhost`), OpenSSL and browsers take no wildcard: there, the own authority
+    writes the tunnels' names into the certificate, too.
     """
 
     def __init__(
@@ -54,6 +59,16 @@ class Keyless:
         self._key: ec.EllipticCurvePrivateKey | None = None
         self._own: tuple[Pair, datetime] | None = None  # by the own authority, and when to sign the next one
         self._found: _Found | None = None
+        self._tunnels: OrderedDict[str, None] = OrderedDict()  # host names, the newest last
+
+    def include(self, hostname: str) -> None:
+        """There is a tunnel of this name: the certificate has to be good for it from the next connection on."""
+        if "." in self._domain or hostname in self._tunnels:
+            return
+        self._tunnels[hostname] = None
+        if len(self._tunnels) > MOST_TUNNELS:
+            self._tunnels.popitem(last=False)
+        self._own = self._found = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -119,7 +134,8 @@ class Keyless:
         return self._own[0]
 
     def _signed(self, key: ec.EllipticCurvePrivateKey, now: datetime) -> tuple[Pair, datetime]:
-        leaf, ca = self._authority.certify(key.public_key()), self._authority.certificate
+        leaf = self._authority.certify(key.public_key(), also=self._tunnels)
+        ca = self._authority.certificate
         chain = b"".join(each.public_bytes(serialization.Encoding.PEM) for each in (leaf, ca))
         return load_pair(chain, key_pem(key)), now + (leaf.not_valid_after_utc - now) * 2 / 3
 

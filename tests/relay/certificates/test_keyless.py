@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import stat
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from homeport.relay import Authority
 from homeport.relay.certificates.certificates import Certificates
+from homeport.relay.certificates.keyless import MOST_TUNNELS, Keyless
 from homeport.relay.certificates.origin import KEYLESS
 from homeport.relay.certificates.pairs import Pair
 from homeport.relay.certificates.problems import CertificateRefused
@@ -220,3 +224,31 @@ async def test_the_order_uses_the_key_that_stays(bench: Bench) -> None:
     assert key is not None
     assert key.public_key() == pair_of(bench).leaf.public_key()
     assert bench.certificates.keyless.key_for(bench.certificates.wish((DOMAIN,))) is None
+
+
+async def test_below_a_name_of_one_label_tunnels_are_named_for_who_takes_no_wildcard_there(
+    bench: Bench, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path / "other-ca", bench.clock, domain="localhost")
+    await asyncio.to_thread(authority.open)
+    shelf = bench.certificates.shelf
+    keyless = Keyless(tmp_path / "other.key", authority, shelf, bench.clock, domain="localhost", enabled=True)
+    await keyless.open()
+    before = keyless.pair()
+    assert before is not None
+    for number in range(MOST_TUNNELS + 1):
+        keyless.include(f"t{number}.localhost")
+    after = keyless.pair()
+    assert after is not None
+    assert "*.localhost" in after.names
+    assert "t0.localhost" not in after.names
+    assert {"t1.localhost", f"t{MOST_TUNNELS}.localhost"} <= set(after.names)
+    assert after.leaf.public_key() == before.leaf.public_key()
+    keyless.include("t1.localhost")
+    assert keyless.pair() is after
+
+
+async def test_elsewhere_the_certificate_tells_nobody_which_tunnels_there_are(bench: Bench) -> None:
+    before = pair_of(bench)
+    bench.certificates.keyless.include("secret.portal.test")
+    assert pair_of(bench) is before
