@@ -63,6 +63,7 @@ def test_a_wrong_name_is_told_while_it_is_typed(page: Page, keep: Keep) -> None:
     page.goto("/services/page")
     page.get_by_role("button", name="Share").click()
     dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_label("Everyone")).to_be_visible()
     keep(page, "tunnel-share-dialog")
     dialog.get_by_role("button", name="Name, relay and listing").click()
     dialog.get_by_label("Name", exact=True).fill("-no-")
@@ -112,6 +113,17 @@ def test_the_public_list_is_there_without_signing_in(visit: Visit, keep: Keep) -
     expect(stranger.get_by_text("No tunnel matches")).to_be_visible()
     stranger.get_by_role("link", name="Sign in").click()
     expect(stranger.get_by_role("heading", name="Sign in to Homeport")).to_be_visible()
+
+
+def test_the_list_is_for_everybody_only_while_an_administrator_wants_it(visit: Visit, portal: PortalProcess) -> None:
+    with portal.api() as api:
+        assert api.post("/admin/settings/landing-page", json={"enabled": False}).status_code == 200
+        stranger = visit("/tunnels", signed_in=False)
+        expect(stranger.get_by_role("heading", name="Sign in to Homeport")).to_be_visible()
+        expect(stranger.get_by_role("link", name="See the public ones")).to_have_count(0)
+        assert api.post("/admin/settings/landing-page", json={"enabled": True}).status_code == 200
+    stranger.reload()
+    expect(stranger.get_by_role("heading", name="Public tunnels")).to_be_visible()
 
 
 def test_whoever_has_to_be_signed_in_is_asked_and_sent_back(
@@ -240,7 +252,10 @@ def test_on_a_phone_nothing_sticks_out(visit: Visit, keep: Keep, scheme: str) ->
     narrow(page)
     keep(page, f"phone-relay-rules-{scheme}")
     page.goto("/services/page")
+    narrow(page)
+    keep(page, f"phone-service-{scheme}")
     page.get_by_role("button", name="Share").click()
+    expect(page.get_by_role("dialog").get_by_label("Everyone")).to_be_visible()
     keep(page, f"phone-share-{scheme}")
 
 

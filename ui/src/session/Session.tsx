@@ -4,6 +4,7 @@ import { lazy, type ReactNode, Suspense } from "react";
 import { ApiError } from "../api/client";
 import { meQuery } from "../api/queries";
 import { LiveProvider } from "../live/LiveProvider";
+import { listsTunnels } from "./tunnels";
 
 const SignIn = lazy(() => import("./SignIn"));
 const Register = lazy(() => import("./Register"));
@@ -12,7 +13,7 @@ const PublicTunnels = lazy(() => import("../tunnels/PublicList"));
 /** What somebody sees who is not signed in, and asked for this path. */
 function outside(path: string, ended: boolean) {
   if (path === "/register") return <Register />;
-  if (path === "/tunnels" && !ended) return <PublicTunnels />;
+  if (path === "/tunnels" && !ended && listsTunnels()) return <PublicTunnels />;
   return <SignIn ended={ended} />;
 }
 

@@ -8,6 +8,7 @@ import { Entrance, Refused } from "./Entrance";
 import { useEnter } from "./enter";
 import { asksForSecondFactor, providerProblem, safeNext } from "./refusal";
 import { SecondStep } from "./SecondStep";
+import { listsTunnels } from "./tunnels";
 import { askForPasskey, knowsPasskeys } from "./webauthn";
 
 /** Shown in place of the page that was asked for, so that the page is there when the sign-in is done. */
@@ -66,6 +67,11 @@ export default function SignIn({ ended }: { ended?: boolean }) {
           {config?.registration?.enabled && (
             <Text size="sm">
               Have an invite code? <Anchor href="/register">Create an account</Anchor>
+            </Text>
+          )}
+          {listsTunnels() && (
+            <Text size="sm">
+              Looking for a tunnel? <Anchor href="/tunnels">See the public ones</Anchor>
             </Text>
           )}
           <Text size="xs" c="dimmed">

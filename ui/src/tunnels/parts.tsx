@@ -41,14 +41,16 @@ export function Where({ tunnel, size }: { tunnel: Tunnel; size?: string }) {
 export function Access({ tunnel }: { tunnel: Tunnel }) {
   const guarded = tunnel.access === "signed_in";
   return (
-    <Badge
-      variant="light"
-      tt="none"
-      color={guarded ? "teal" : "gray"}
-      leftSection={guarded ? <IconLock size={12} /> : <IconWorld size={12} />}
-    >
-      {ACCESS[tunnel.access]}
-    </Badge>
+    <Tooltip label={guarded ? `${ACCESS.signed_in} who may see the service` : "Whoever has the address"}>
+      <Badge
+        variant="light"
+        tt="none"
+        color={guarded ? "teal" : "gray"}
+        leftSection={guarded ? <IconLock size={12} /> : <IconWorld size={12} />}
+      >
+        {guarded ? "Signed in" : ACCESS.everyone}
+      </Badge>
+    </Tooltip>
   );
 }
 

@@ -1,10 +1,22 @@
 import { expect, test } from "vitest";
-import { matching, nameProblem, relayProblem, tunnelsInPage } from "./words";
+import { ends, matching, nameProblem, relayProblem, tunnelsInPage } from "./words";
 
 test("a name is a label, and may be left out", () => {
   expect(["", "demo", "a-b", "x1"].map(nameProblem)).toEqual([null, null, null, null]);
   expect(["-a", "a-", "A", "a.b", "a b"].every((name) => nameProblem(name)?.startsWith("Small"))).toBe(true);
   expect(nameProblem("a".repeat(64))).toBe("At most 63 characters");
+});
+
+test("what was just shared for eight hours ends in eight hours", () => {
+  const now = Date.parse("2026-01-01T12:00:00Z");
+  const at = (seconds: number) => ends({ expires_at: new Date(now + seconds * 1000).toISOString() }, now);
+  expect([at(28_799), at(28_700), at(150), at(-7200)]).toEqual([
+    "in 8 hours",
+    "in 7 hours",
+    "in 2 minutes",
+    "2 hours ago",
+  ]);
+  expect(ends({ expires_at: null }, now)).toBe("When ended");
 });
 
 test("a relay is an https address", () => {

@@ -18,8 +18,11 @@ export const LASTS = [
 ];
 
 /** "in 2 hours", "3 minutes ago"; what lasts has no end. */
-export const ends = (tunnel: Pick<Tunnel, "expires_at">, now: number) =>
-  tunnel.expires_at ? ago(tunnel.expires_at, now) : "When somebody ends it";
+export function ends(tunnel: Pick<Tunnel, "expires_at">, now: number): string {
+  if (!tunnel.expires_at) return "When ended";
+  const left = Date.parse(tunnel.expires_at) - now;
+  return ago(tunnel.expires_at, left > 300_000 ? now - 90_000 : now); // 8 hours are 8 hours for a while, not 7
+}
 
 /** What is handed on: the public port where it has one, else its address. */
 export const addressOf = (tunnel: Tunnel) => tunnel.tcp_address ?? tunnel.url;
