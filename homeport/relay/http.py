@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from homeport import __version__
@@ -28,6 +28,7 @@ from homeport.relay.registration import RegisterRequest, renewed_metadata
 from homeport.settings import Settings
 
 PRESENTED = "x-portal-access-token"
+HEALTH = "/healthz"
 REGISTRATIONS_A_MINUTE = 600  # challenges for one address
 EVERY_METHOD = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
@@ -45,7 +46,12 @@ def routes(
     leases: Leases, policy: Policy, challenges: Challenges, identity: Identity, settings: Callable[[], Settings]
 ) -> APIRouter:
     """All of them, bound to their parts; `settings` gives those of now, for the port is known once we listen."""
-    router = APIRouter(tags=["relay"], route_class=EnvelopeRoute)
+
+    async def require_relay(request: Request) -> None:
+        if not settings().relay and request.url.path != HEALTH:
+            raise FeatureUnavailable("This portal serves no tunnels.")
+
+    router = APIRouter(tags=["relay"], route_class=EnvelopeRoute, dependencies=[Depends(require_relay)])
     _add_registration(router, leases, policy, challenges, identity, settings)
     _add_holders(router, leases, policy)
     _add_state(router, leases, policy, settings)
@@ -163,9 +169,9 @@ def _add_state(router: APIRouter, leases: Leases, policy: Policy, settings: Call
         """That the relay answers."""
         return success({"status": "ok"})
 
-    router.add_api_route("/healthz", get_relay_health, methods=["GET"], dependencies=[ASKING])
+    router.add_api_route(HEALTH, get_relay_health, methods=["GET"], dependencies=[ASKING])
     router.add_api_route(
-        "/healthz",
+        HEALTH,
         get_relay_health,
         methods=EVERY_METHOD[1:],
         dependencies=[ASKING],

@@ -113,6 +113,15 @@ async def test_unknown_paths_are_plain_text(relay: RelayDoor) -> None:
                 assert answer.headers["content-type"].startswith("text/plain")
 
 
+async def test_a_portal_without_a_relay_registers_nobody(database: Database, tmp_path: Path) -> None:
+    async with open_relay_door(database, tmp_path, administrator=False, settings={"relay": False}) as relay:
+        for path in ("/sdk/domain", "/tunnel/status?hostname=x", "/sdk/connect"):
+            assert refusal(await relay.get(path)) == (503, "feature_unavailable")
+        for path in ("/sdk/register/challenge", "/sdk/register", "/sdk/renew", "/sdk/unregister"):
+            assert refusal(await relay.post(path, {})) == (503, "feature_unavailable")
+        data(await relay.get("/healthz"))
+
+
 # R02
 
 
