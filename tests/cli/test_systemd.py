@@ -6,21 +6,16 @@ import json
 import shutil
 import subprocess
 import sys
-import sysconfig
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import homeport
 from homeport.services.units.own_unit import OwnUnit
-from homeport.testing.systemd import SystemdHost, systemd_can_run
+from tests.cli.conftest import DATA, ServiceHost
 
 pytestmark = pytest.mark.timeout(300)  # a machine is started for the first of them
-PYTHON = "/opt/homeport/bin/python"
-DATA = "/var/lib/homeport"
 APP = """
 import http.server, os
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -32,55 +27,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write("\\n".join(told).encode())
 http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
 """
-
-
-class ServiceHost:
-    """A machine with systemd, on which Homeport is installed in /opt/homeport and nothing else was done."""
-
-    def __init__(self, host: SystemdHost) -> None:
-        self.host = host
-
-    def homeport(self, *words: str, user: str = "root", check: bool = True) -> str:
-        return self.host.run("runuser", "-u", user, "--", PYTHON, "-m", "homeport", *words, check=check, timeout=120)
-
-    def show(self, name: str) -> str:
-        return self.host.systemctl("show", "homeport", f"--property={name}", "--value").strip()
-
-    def curl(self, host: str, path: str = "/") -> str:
-        """Through the portal's port 443."""
-        url = f"https://{host}{path}"
-        return self.host.run("curl", "-s", "--cacert", f"{DATA}/ca/ca.pem", "--resolve", f"{host}:443:127.0.0.1", url)
-
-
-def installed() -> dict[Path, str]:
-    """What of this machine is there: this Python, its packages, this source. A checkout may lie where a service does
-    not look (/tmp, /home), so each of them has a place of its own."""
-    return {
-        Path(sys.base_prefix): "/opt/python",
-        Path(sysconfig.get_path("purelib")): "/opt/packages",
-        Path(homeport.__file__).parent: "/opt/source/homeport",
-    }
-
-
-@pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceHost]:
-    if not systemd_can_run():
-        pytest.skip("a systemd of the tests' own needs root and the Debian packages systemd and dbus")
-    with SystemdHost(tmp_path_factory.mktemp("systemd"), folders=installed()) as host:
-        programs = host.root / "opt/homeport/bin"
-        programs.mkdir(parents=True)
-        version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-        site = programs.parent / "lib" / version / "site-packages"
-        site.mkdir(parents=True)
-        (site / "machine.pth").write_text("/opt/source\n/opt/packages\n")
-        (programs / "python").symlink_to(f"/opt/python/bin/{version}")
-        (programs.parent / "pyvenv.cfg").write_text("home = /opt/python/bin\ninclude-system-site-packages = false\n")
-        # this Python may bring its own library, which another of the machine's must not stand in for
-        (host.root / "etc/ld.so.conf.d").mkdir(exist_ok=True)
-        (host.root / "etc/ld.so.conf.d/00-python.conf").write_text("/opt/python/lib\n")
-        host.run("ldconfig")
-        host.run("ip", "link", "set", "lo", "up")
-        yield ServiceHost(host)
 
 
 @pytest.fixture(scope="module")
