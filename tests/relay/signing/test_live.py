@@ -7,6 +7,7 @@ import json
 import secrets
 import socket
 import ssl
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from homeport.testing.relay_client import RelayClient
+from homeport.testing.relay_client import RelayClient, Tunnel, answer_http
 from homeport.testing.relay_portal import DOMAIN, RelayPortal
 
 
@@ -82,3 +83,20 @@ def test_switched_off_there_is_no_such_path_and_one_key_for_everybody(tmp_path: 
         assert key_shown(portal, "http/1.1") == key_shown(portal, "h2", "http/1.1")
         found = json.loads(portal.homeport("tls", "keyless", "info", "--json").stdout)
         assert found == {"enabled": False, "source": "none", "certificate": None}
+
+
+# relay D.2; OpenSSL takes no wildcard right below a name of one label
+def test_curl_visits_a_keyless_tunnel_below_localhost(tmp_path: Path) -> None:
+    with RelayPortal(tmp_path, {"domain": "localhost"}) as portal:
+        client = portal.agent("demo")
+        client.register()
+        with Tunnel(client, answer_http(b"from afar")) as tunnel:
+            done = subprocess.run(
+                [
+                    *("curl", "-sS", "--max-time", "20", "--cacert", str(portal.ca_path)),
+                    *("--resolve", f"demo.localhost:{portal.port}:127.0.0.1", f"https://demo.localhost:{portal.port}/"),
+                ],
+                capture_output=True,
+                check=False,
+            )
+        assert done.stdout == b"from afar", (done.stderr, tunnel.faults)
