@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import ssl
 from collections.abc import Callable
@@ -258,11 +257,15 @@ class Bridge:
             self._half_open = self._loop.call_later(HALF_OPEN_LIMIT, self._check_half_open, self._moved)
 
 
-def keep_watch(sock: socket.socket, *, lost_after: int) -> None:
-    """Let the kernel notice a peer that vanished: after `lost_after` seconds in which it acknowledges nothing."""
-    with contextlib.suppress(OSError):  # not TCP, in tests
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 15)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, max(1, (lost_after - 15) // 5))
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, lost_after * 1000)
+def keep_alive(sock: socket.socket) -> None:
+    """Let the kernel ask a silent peer whether it is still there, and notice within half a minute when it is not."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 15)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
+
+
+def allow_silence(sock: socket.socket, seconds: float | None) -> None:
+    """How long what we sent may stay unacknowledged, or untaken; None: as long as the kernel thinks fit. A peer that is
+    served may stop reading for as long as it likes."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 0 if seconds is None else int(seconds * 1000))

@@ -20,6 +20,7 @@ from homeport.wire.http_head import Broken, Framing, RequestHead, parse_request_
 
 HANDSHAKE_TIMEOUT = 10.0  # seconds
 HEAD_TIMEOUT = 15.0
+MAX_CONNECTIONS = 4096  # that are here: those that went on are not
 KEEP_ALIVE = 90.0  # between requests that are answered here
 MAX_HEAD_BYTES = 16 * 1024
 _LONGEST_LINE = 128  # a request whose path is not known by then is the application's
@@ -52,6 +53,9 @@ class Front:
     async def handle(self, sock: socket, address: Any, hello: ClientHello, /) -> None:
         if hello.alpn not in ((), ("http/1.1",)):
             await self._usual.handle(sock, address, hello)
+            return
+        if len(self.connections) >= MAX_CONNECTIONS:
+            sock.close()
             return
         stream = TlsStream(sock, self._context_for(hello))
         await stream.handshake(HANDSHAKE_TIMEOUT)

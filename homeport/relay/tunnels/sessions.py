@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from homeport.identity.client_address import network_of
-from homeport.relay.tunnels.bridge import Bridge, Stage, keep_watch
+from homeport.relay.tunnels.bridge import Bridge, Stage, allow_silence, keep_alive
 from homeport.relay.tunnels.tls_stream import TlsStream
 
 KEEPALIVE = b"\x00"
@@ -20,6 +20,7 @@ class Limits:
     """Seconds and counts of spec 004: what both ends agree on, and what keeps one visitor from blocking the others."""
 
     keepalive: float = 15.0
+    unacknowledged: float = 10.0  # a keepalive may stay
     ready: int = 8  # sessions that wait for visitors
     patience: float = 10.0  # a visitor waits for a session
     stalled: float = 3.0  # a handshake through the tunnel may take while others wait,
@@ -45,6 +46,7 @@ class ReverseSession:
 
     def wait(self) -> None:
         """Send keepalives, and watch for the end: an agent sends nothing while it waits."""
+        allow_silence(self._stream.sock, self._limits.unacknowledged)
         self._loop.add_reader(self._stream.sock.fileno(), self._heard)
         self._timer = self._loop.call_later(self._limits.keepalive, self._keep_alive)
 
@@ -54,6 +56,7 @@ class ReverseSession:
             self._timer.cancel()
             self._timer = None
             self._loop.remove_reader(self._stream.sock.fileno())
+            allow_silence(self._stream.sock, None)
         return self._stream
 
     def alive(self) -> bool:
@@ -113,7 +116,7 @@ class ReadySessions:
 
     def add(self, stream: TlsStream) -> None:
         """A new session: for who waits, else to wait; one too many is closed, which its agent takes well."""
-        keep_watch(stream.sock, lost_after=25)
+        keep_alive(stream.sock)
         while not self._closed and (bridge := self._next()) is not None:
             if bridge.begin(stream):
                 self._begun(bridge)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Iterable
 from typing import Any
 
-from homeport.relay.tunnels.tls_stream import TlsStream
+from homeport.relay.tunnels.tls_stream import TlsStream, read_plain
 
 CLOSE_TIMEOUT = 30.0  # seconds for the peer to take what was written before the close
+LINGER = 2.0  # seconds for it to close as well: what it still sends would reset the connection, and cut what it reads
 _HIGH = 64 * 1024
 
 
@@ -26,6 +28,7 @@ class StreamTransport(asyncio.Transport):
         self._reading = False
         self._writing = False
         self._closing = False
+        self._lingering = False
         self._lost = False
         self._writes_paused = False
         self._high, self._low = _HIGH, _HIGH // 4
@@ -98,19 +101,22 @@ class StreamTransport(asyncio.Transport):
         try:
             taken = self._stream.finish()
         except (OSError, ssl.SSLError) as problem:
-            self._lose(problem)
+            self._fail(problem)
             return
         if taken:
-            self._loop.call_soon(self._lose, None)
+            self._linger()
         else:
             self._deadline = self._loop.call_later(CLOSE_TIMEOUT, self._lose, None)
-        self._watch()
+            self._watch()
 
     def abort(self) -> None:
         self._fail(None)
 
     def _readable(self) -> None:
         if self._lost:
+            return
+        if self._lingering:
+            self._drain()
             return
         try:
             data = self._stream.read()
@@ -125,6 +131,27 @@ class StreamTransport(asyncio.Transport):
         elif self._stream.unsent:
             self._watch()
 
+    def _linger(self) -> None:
+        """All is sent: close once the peer has, or soon."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._lingering = True
+        try:
+            self._stream.sock.shutdown(socket.SHUT_WR)
+        except OSError as problem:
+            self._fail(problem)
+            return
+        self._deadline = self._loop.call_later(0.0 if self._stream.ended else LINGER, self._lose, None)
+        self._watch()
+
+    def _drain(self) -> None:
+        try:
+            data = read_plain(self._stream.sock)
+        except OSError:
+            data = memoryview(b"")
+        if data is not None and not data:
+            self._lose(None)
+
     def _writable(self) -> None:
         try:
             taken = self._stream.flush()
@@ -135,14 +162,14 @@ class StreamTransport(asyncio.Transport):
             self._writes_paused = False
             self._protocol.resume_writing()
         if taken and self._closing:
-            self._lose(None)
+            self._linger()
         else:
             self._watch()
 
     def _watch(self) -> None:
         if self._lost:
             return
-        reading = not self._paused and not self._closing
+        reading = self._lingering or (not self._paused and not self._closing)
         if reading != self._reading:
             self._reading = reading
             if reading:

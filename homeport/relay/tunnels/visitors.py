@@ -8,7 +8,7 @@ from typing import Any
 
 from homeport.relay.lease import Lease, Traffic
 from homeport.relay.policy import Policy
-from homeport.relay.tunnels.bridge import PASSTHROUGH, RAW, Bridge, keep_watch
+from homeport.relay.tunnels.bridge import PASSTHROUGH, RAW, Bridge, keep_alive
 from homeport.relay.tunnels.connect import seen_from
 from homeport.relay.tunnels.sessions import ReadySessions
 from homeport.wire.client_hello import ClientHello
@@ -62,7 +62,7 @@ class Visitors:
         ):
             sock.close()
             return
-        keep_watch(sock, lost_after=60)
+        keep_alive(sock)
 
         def ended(bridge: Bridge) -> None:
             self._bridges.discard(bridge)
