@@ -374,7 +374,7 @@ class TestDecisions:
 
         assert relay.policy.decision(f"my-shop:{ADDRESS.lower()}").banned
 
-    async def test_approve_and_deny_take_each_other_back(  # R20 to R23
+    async def test_approve_and_deny_take_each_other_back(  # R20, R21, R22, R23
         self, relay: AdminDoor, admin: httpx.AsyncClient
     ) -> None:
         def decided() -> tuple[bool, bool]:
