@@ -18,7 +18,7 @@ from homeport.relay.leases import Leases
 from homeport.relay.policy import Policy, PortPolicy
 from homeport.relay.problems import InvalidRequest, MethodNotAllowed
 from homeport.relay.snapshot import ports, snapshot
-from homeport.relay.wallets import COOKIE, LASTS, Wallets
+from homeport.relay.wallets import COOKIE, LASTS, Wallets, cookies
 
 READ, WRITE = require(Verb.RELAY_READ), require(Verb.RELAY_WRITE)
 _COOKIE_RULES = "Path=/admin; Max-Age={seconds}; HttpOnly; Secure; SameSite=Strict"
@@ -73,12 +73,12 @@ def _signing_in(admin: APIRouter, identity: Identity, wallets: Wallets) -> None:
     async def sign_out_relay_wallet(request: Request, call: CurrentCall) -> Response:
         """End the wallet's session, if there is one."""
         _refuse_other_sites(identity, request)
-        session = wallets.sign_out(request.cookies.get(COOKIE, ""))
-        if session is None:
-            call.act = None
+        ended = list(filter(None, map(wallets.sign_out, cookies(request))))
+        if ended:
+            call.concerns("wallet", ended[0].wallet)
+            call.by(ended[0].actor)
         else:
-            call.concerns("wallet", session.wallet)
-            call.by(session.actor)
+            call.act = None
         return _with_cookie(success({}), "", 0)
 
     @admin.get("/auth/status", dependencies=[require(Verb.PUBLIC)])

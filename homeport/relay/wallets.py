@@ -26,6 +26,7 @@ SCOPES = ("relay:*",)
 _PREFIX = "was_"
 _TOKEN_BYTES = 32
 _LONGEST_TOKEN = 200
+_MOST_COOKIES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ class Wallets:
         path = connection.scope["path"]
         if path != PATH and not path.startswith(f"{PATH}/"):
             return None
-        session = self.find(connection.cookies.get(COOKIE, ""))
+        session = next(filter(None, map(self.find, cookies(connection))), None)
         return session.actor if session is not None else None
 
     def _require_allowed(self, wallet: str) -> None:
@@ -127,6 +128,13 @@ class Wallets:
             if oldest.expires_at > now:
                 return
             del self._sessions[digest]
+
+
+def cookies(connection: HTTPConnection) -> list[str]:
+    """The values of all cookies of that name. There may be several: pages of tunnels live below the portal's name, and
+    can set one for it, which must not hide ours (RFC 6265 8.6)."""
+    pairs = (pair.strip().partition("=") for field in connection.headers.getlist("cookie") for pair in field.split(";"))
+    return [value for name, _, value in pairs if name == COOKIE][:_MOST_COOKIES]
 
 
 def _digest(token: str) -> bytes:

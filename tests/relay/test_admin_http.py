@@ -273,6 +273,11 @@ class TestWhoMay:
         assert (await admin.get("/api/users", headers=cookie)).status_code == 401
         assert (await admin.get("/api/relay", headers=cookie)).status_code == 401
 
+    async def test_a_cookie_of_the_name_that_somebody_else_set_hides_nothing(self, admin: httpx.AsyncClient) -> None:
+        ours = admin.cookies["portal_admin"]
+        for header in (f"portal_admin=x; portal_admin={ours}", f"portal_admin={ours}; portal_admin=x"):
+            data(await admin.get("/admin/snapshot", headers={"cookie": header}))
+
     async def test_pages_of_other_sites_change_nothing_by_the_cookie(self, admin: httpx.AsyncClient) -> None:
         for origin in ("https://evil.example", "https://app.localhost:8443", "null"):
             answer = await admin.post(path("shop", "ban"), headers={"origin": origin})
