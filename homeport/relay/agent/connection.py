@@ -122,8 +122,10 @@ class Dialer:
             raise RelayUnreachable(f"{relay.url} cannot be reached ({reason(fault)}).") from None
 
     def learn(self, connection: Connection) -> None:
-        """Its session may be resumed; to be called once the relay has answered something."""
-        self._session = connection.engine.session
+        """Its session may be resumed; to be called once the relay has answered something. What could be resumed once
+        can be again, until the relay has forgotten it."""
+        if not connection.engine.resumed:
+            self._session = connection.engine.session
 
     async def _secure(self, sock: socket.socket) -> Connection:
         engine = TlsEngine(self._relay.context, server_hostname=self._relay.host, session=self._session)

@@ -20,6 +20,7 @@ MOST_READY = 8  # relays keep no more (relay C.5)
 MOST_DIALING = 16
 DEMAND_SECONDS = 3.0  # visitors of so long are an estimate of those to come
 AT_ONCE_SECONDS = 0.05  # a session claimed so soon was waited for: others probably are
+TOO_MANY_SECONDS = 1.0  # a session that ends so soon, while others wait, was one more than the relay keeps
 REJECTED_SECONDS = 5.0  # until it is asked again whether somebody has approved
 
 Claimed = Callable[[Connection, Literal["tls", "tcp"], bytes], None]
@@ -50,6 +51,7 @@ class SessionPool:
         self._waited_for = False
         self._dialing = 0
         self._pause_until = 0.0
+        self._enough_until = 0.0
         self._failing = False
         self._over: Problem | None = None
         self.ready = 0
@@ -87,6 +89,8 @@ class SessionPool:
             return False
         if self._failing:
             return self._dialing == 0  # one finds out as much as sixteen
+        if now < self._enough_until and self.ready >= READY:
+            return False
         while self._claims and now - self._claims[0] > DEMAND_SECONDS:
             self._claims.popleft()
         wanted = min(MOST_READY, READY + len(self._claims))
@@ -127,6 +131,12 @@ class SessionPool:
         self._wake.set()
         try:
             kind = await session.claimed()
+        except SessionEnded:
+            if self.ready > 1 and loop.time() - began < TOO_MANY_SECONDS:
+                self._enough_until = loop.time() + TOO_MANY_SECONDS
+                session.connection.close()
+                return
+            raise
         finally:
             self.ready -= 1
         self._backoff.reset()

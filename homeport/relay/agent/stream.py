@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
@@ -34,11 +34,15 @@ WATCH_SECONDS = 15.0
 ACME_ALPN = "acme-tls/1"
 MOST_WAITING = 1024 * 1024  # bytes for the relay: more than all that is ever kept is abuse of TLS's own messages
 
-ContextFor = Callable[[ClientHello], Awaitable[ssl.SSLContext | None]]
+Context = Callable[[], Awaitable[ssl.SSLContext]]
 
 
 class Stream:
-    """`run` ends when both sides have, or when its task is cancelled."""
+    """`run` ends when both sides have, or when its task is cancelled.
+
+    `context` gives what visitors are shown, once there is something. `proofs`: by host name, what certificate
+    authorities are shown instead just now.
+    """
 
     def __init__(
         self,
@@ -47,7 +51,8 @@ class Stream:
         target: Target,
         traffic: Traffic,
         buffers: Buffers,
-        context_for: ContextFor,
+        context: Context,
+        proofs: Mapping[str, ssl.SSLContext],
         observer: Observer | None = None,
     ) -> None:
         self.visitor = visitor
@@ -59,7 +64,8 @@ class Stream:
         self._service: socket.socket | None = None
         self._traffic = traffic
         self._buffers = buffers
-        self._context_for = context_for
+        self._context = context
+        self._proofs = proofs
         self._observer = observer
         self._tap: Tap | None = None
         self._loop = asyncio.get_running_loop()
@@ -99,17 +105,15 @@ class Stream:
         if self.visitor.kind == "tcp":
             return early
         async with asyncio.timeout(HANDSHAKE_SECONDS):
-            reader = ClientHelloReader()
-            hello = b""
-            piece = early or await self._connection.read(BUFFER_BYTES)
-            while piece and reader.receive(piece) is None:
-                hello += piece
-                piece = await self._connection.read(BUFFER_BYTES)
-            context = await self._context_for(reader.result) if isinstance(reader.result, ClientHello) else None
+            hello = early or await self._connection.read(BUFFER_BYTES)
+            wants_proof = ""
+            if self._proofs:
+                hello, wants_proof = await self._read_hello(hello)
+            context = self._proofs.get(wants_proof) if wants_proof else await self._context()
             if context is None:
                 return b""
             inner = TlsEngine(context)
-            inner.feed(hello + piece)
+            inner.feed(hello)
             while not await self._shake(inner):
                 piece = await self._connection.read(BUFFER_BYTES)
                 if not piece:
@@ -123,6 +127,18 @@ class Stream:
                 return b""
             self._inner = inner
             return b""
+
+    async def _read_hello(self, hello: bytes) -> tuple[bytes, str]:
+        """While names are being proven: the bytes read so far, and the name whose proof is asked for, if one is."""
+        reader = ClientHelloReader()
+        piece = hello
+        while piece and reader.receive(piece) is None:
+            piece = await self._connection.read(BUFFER_BYTES)
+            hello += piece
+        asked = reader.result
+        if isinstance(asked, ClientHello) and ACME_ALPN in asked.alpn:
+            return hello, asked.server_name or "nobody"
+        return hello, ""
 
     async def _shake(self, inner: TlsEngine) -> bool:
         try:

@@ -99,5 +99,10 @@ class TlsEngine:
         return self._ssl.session
 
     @property
+    def resumed(self) -> bool:
+        """Whether the handshake made use of the session that was given."""
+        return bool(self._ssl.session_reused)
+
+    @property
     def alpn(self) -> str | None:
         return self._ssl.selected_alpn_protocol()

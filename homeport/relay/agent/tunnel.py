@@ -31,10 +31,9 @@ from homeport.relay.agent.problems import (
 from homeport.relay.agent.relay_client import RelayClient, Wish
 from homeport.relay.agent.relays import Relay, is_local_name
 from homeport.relay.agent.status import State, Status, Traffic
-from homeport.relay.agent.stream import ACME_ALPN, Stream
+from homeport.relay.agent.stream import Stream
 from homeport.relay.agent.targets import Target
 from homeport.relay.agent.together import together
-from homeport.wire.client_hello import ClientHello
 
 log = structlog.get_logger()
 
@@ -208,18 +207,18 @@ class Tunnel:
         parts = self._parts
         hostname = self.held.hostname if self.held else ""
         visitor = Visitor(next(parts.visitors), kind, hostname, self.relay.url)
+        proofs = self.held.answers if self.held else {}
         stream = Stream(
-            connection, visitor, parts.target, self.traffic, parts.buffers, self._context_for, parts.observer
+            connection, visitor, parts.target, self.traffic, parts.buffers, self._shown, proofs, parts.observer
         )
         task = asyncio.create_task(stream.run(early), name=f"visitor:{hostname}")
         self._streams.add(task)
         task.add_done_callback(self._streams.discard)
 
-    async def _context_for(self, hello: ClientHello) -> ssl.SSLContext | None:
-        """What a visitor is shown; waits for the first certificate, which is on its way."""
-        if ACME_ALPN in hello.alpn:
-            return self.held.answers.get(hello.server_name or "") if self.held else None
+    async def _shown(self) -> ssl.SSLContext:
+        """What visitors are shown; waits for the first certificate, which is on its way."""
         await self._context_there.wait()
+        assert self._context is not None
         return self._context
 
     def _heard(self, problem: Problem | None) -> None:
