@@ -273,6 +273,15 @@ def test_by_keyboard_alone_a_service_is_shared(visit: Visit) -> None:
     expect(page.get_by_role("region", name="Tunnels").locator("[data-tunnel]").first).to_be_visible()
 
 
+def test_the_palette_shares_a_service(visit: Visit) -> None:
+    page = visit("/")
+    page.keyboard.press("Control+k")
+    page.get_by_placeholder("Go to").fill("share page")
+    page.get_by_text("Share page").first.click()
+    expect(page).to_have_url(re.compile("/services/page$"))
+    expect(page.get_by_role("dialog").get_by_label("Everyone")).to_be_visible()
+
+
 def test_reading_people_see_tunnels_and_no_buttons(visit: Visit, portal: PortalProcess, browser: Browser) -> None:
     with portal.api() as api:
         made = api.post("/api/users", json={"username": "reader", "role": "user"}).json()

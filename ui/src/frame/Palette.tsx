@@ -16,9 +16,11 @@ import {
   IconReceipt,
   IconRefresh,
   IconRocket,
+  IconRouteAltLeft,
   IconSearch,
   IconServer,
   IconSettings,
+  IconShare3,
   IconShieldLock,
   IconStack2,
   IconSun,
@@ -55,6 +57,7 @@ const ICONS: Record<ServiceVerb, Icon> = {
   start: IconPlayerPlay,
   stop: IconPlayerStop,
   redeploy: IconRocket,
+  share: IconShare3,
   releases: IconHistory,
   events: IconTimeline,
   settings: IconSettings,
@@ -66,10 +69,14 @@ const WORDS: Record<ServiceVerb, (name: string) => string> = {
   start: (name) => `Start ${name}`,
   stop: (name) => `Stop ${name}`,
   redeploy: (name) => `Redeploy ${name}`,
+  share: (name) => `Share ${name}`,
   releases: (name) => `Releases of ${name}`,
   events: (name) => `Events of ${name}`,
   settings: (name) => `Settings of ${name}`,
 };
+
+/** The service's page opens with the dialog that shares it. */
+const SHARE = { share: true } as never;
 
 /** Ctrl+K: go to anything, do anything. */
 export default function Palette() {
@@ -96,11 +103,13 @@ export default function Palette() {
     const ref = service.name;
     if (verb === "start" || verb === "stop" || verb === "restart") act.mutate({ ref, action: verb });
     else if (verb === "redeploy") redeploy.mutate({ ref });
+    else if (verb === "share") void navigate({ to: "/services/$ref", params: { ref }, search: SHARE });
     else if (verb === "open") void navigate({ to: "/services/$ref", params: { ref } });
     else void navigate({ to: `/services/$ref/${verb}`, params: { ref } });
   };
   const allowed = (verb: ServiceVerb) => {
     if (verb === "redeploy") return can("services.deploy");
+    if (verb === "share") return can("tunnels.write");
     return !["start", "stop", "restart"].includes(verb) || can("services.write");
   };
   const entry = (verb: ServiceVerb, service: ServiceRow): Entry => ({
@@ -131,6 +140,7 @@ export default function Palette() {
   const pages: Entry[] = [
     { id: "home", label: "Home", icon: IconHome, run: go("/") },
     { id: "services", label: "Services", icon: IconServer, run: go("/services") },
+    ...(can("tunnels.read") ? [{ id: "tunnels", label: "Tunnels", icon: IconRouteAltLeft, run: go("/tunnels") }] : []),
     ...(can("services.deploy")
       ? [{ id: "deploy", label: "Deploy a service", icon: IconRocket, run: go("/deploy") }]
       : []),

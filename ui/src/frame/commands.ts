@@ -5,6 +5,7 @@ export const VERBS = [
   "start",
   "stop",
   "redeploy",
+  "share",
   "releases",
   "events",
   "settings",

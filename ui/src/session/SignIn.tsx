@@ -80,6 +80,11 @@ export default function SignIn({ ended }: { ended?: boolean }) {
         </>
       }
     >
+      {!refused && !elsewhere && !ended && location.pathname.startsWith("/share/") && (
+        <Alert color="harbor" variant="light" p="xs">
+          The page that you opened is for people who are signed in here. You come back to it afterwards.
+        </Alert>
+      )}
       {!refused && (elsewhere || ended) && (
         <Alert color={elsewhere ? "red" : "yellow"} p="xs" role="alert">
           {elsewhere ?? "Your session has ended. Sign in again to go on where you were."}

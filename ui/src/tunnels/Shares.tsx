@@ -1,7 +1,8 @@
 import { Button, Paper, Stack, Text } from "@mantine/core";
 import { IconShare3 } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
-import { lazy, Suspense, useState } from "react";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { lazy, Suspense, useEffect, useState } from "react";
 import { Section } from "../parts/Page";
 import { useCan } from "../session/session";
 import { sharesQuery } from "./calls";
@@ -13,6 +14,13 @@ const ShareDialog = lazy(() => import("./ShareDialog").then((part) => ({ default
 export function ShareButton({ service, web }: { service: string; web?: boolean }) {
   const can = useCan()("tunnels.write");
   const [asked, setAsked] = useState(false);
+  const navigate = useNavigate();
+  const wanted = "share" in useSearch({ strict: false });
+  useEffect(() => {
+    if (!wanted) return;
+    setAsked(true);
+    void navigate({ to: ".", search: {} as never, replace: true });
+  }, [wanted, navigate]);
   if (!can) return null;
   return (
     <>
