@@ -2423,112 +2423,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/services/{ref}/share": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Share Service
-         * @description Put a service on the internet: a tunnel for it, at this portal's relay or at others. Answers at once; the
-         *     tunnel is `connecting` for a moment.
-         */
-        post: operations["share_service"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/services/{ref}/shares": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List Shares
-         * @description The tunnels of a service, whoever opened them; newest first.
-         */
-        get: operations["list_shares"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/tunnels": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List Tunnels
-         * @description Your tunnels: of services that you shared, and of agents that you signed in with; newest first.
-         */
-        get: operations["list_tunnels"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/tunnels/{tunnel_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Get Tunnel
-         * @description One tunnel, with its address as a QR code.
-         */
-        get: operations["get_tunnel"];
-        put?: never;
-        post?: never;
-        /**
-         * End Tunnel
-         * @description It leads nowhere from now on, and whoever is connected is cut off.
-         */
-        delete: operations["end_tunnel"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/tunnels/{tunnel_id}/enter": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Enter Tunnel
-         * @description Where a browser goes that wants to see a tunnel for people who are signed in: its address with a ticket
-         *     that opens it once, within 30 seconds, for the browser with this `state`.
-         */
-        post: operations["enter_tunnel"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/compose/check": {
         parameters: {
             query?: never;
@@ -3016,6 +2910,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sdk/hop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add Relay Hop
+         * @description Routes over several relays: this one is no part of an overlay.
+         */
+        post: operations["add_relay_hop"];
+        /**
+         * Remove Relay Hop
+         * @description Routes over several relays: this one is no part of an overlay.
+         */
+        delete: operations["remove_relay_hop"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -3131,6 +3049,26 @@ export interface paths {
          * @description Every lease that runs, hidden ones too.
          */
         get: operations["list_relay_tunnels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tunnels/public": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Public Tunnels
+         * @description Tunnels that are not hidden: for anybody.
+         */
+        get: operations["list_public_tunnels"];
         put?: never;
         post?: never;
         delete?: never;
@@ -3370,12 +3308,12 @@ export interface paths {
         put?: never;
         /**
          * Ban Tunnel
-         * @description Say of an identity, with or without a lease: ban. Name and address as base64url or plain.
+         * @description Keep an identity away: it can neither serve nor register. Name and address are base64url, or both as they are.
          */
         post: operations["ban_tunnel"];
         /**
          * Unban Tunnel
-         * @description Say of an identity, with or without a lease: unban. Name and address as base64url or plain.
+         * @description Take back what `ban` said of an identity.
          */
         delete: operations["unban_tunnel"];
         options?: never;
@@ -3394,12 +3332,12 @@ export interface paths {
         put?: never;
         /**
          * Approve Tunnel
-         * @description Say of an identity, with or without a lease: approve. Name and address as base64url or plain.
+         * @description Let an identity's tunnel be reached; takes back a denial. Name and address are base64url, or both as they are.
          */
         post: operations["approve_tunnel"];
         /**
          * Unapprove Tunnel
-         * @description Say of an identity, with or without a lease: unapprove. Name and address as base64url or plain.
+         * @description Take back what `approve` said of an identity.
          */
         delete: operations["unapprove_tunnel"];
         options?: never;
@@ -3418,12 +3356,12 @@ export interface paths {
         put?: never;
         /**
          * Deny Tunnel
-         * @description Say of an identity, with or without a lease: deny. Name and address as base64url or plain.
+         * @description Let nobody reach an identity's tunnel; takes back an approval. Name and address are base64url, or both as they are.
          */
         post: operations["deny_tunnel"];
         /**
          * Undeny Tunnel
-         * @description Say of an identity, with or without a lease: undeny. Name and address as base64url or plain.
+         * @description Take back what `deny` said of an identity.
          */
         delete: operations["undeny_tunnel"];
         options?: never;
@@ -3474,6 +3412,112 @@ export interface paths {
          * @description Let an address or network come back.
          */
         delete: operations["unban_relay_address"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/services/{ref}/share": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Share Service
+         * @description Put a service on the internet: a tunnel for it, at this portal's relay or at others. Answers at once; the
+         *     tunnel is `connecting` for a moment.
+         */
+        post: operations["share_service"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/services/{ref}/shares": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Shares
+         * @description The tunnels of a service, whoever opened them; newest first.
+         */
+        get: operations["list_shares"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tunnels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Tunnels
+         * @description Your tunnels: of services that you shared, and of agents that you signed in with; newest first.
+         */
+        get: operations["list_tunnels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tunnels/{tunnel_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Tunnel
+         * @description One tunnel, with its address as a QR code.
+         */
+        get: operations["get_tunnel"];
+        put?: never;
+        post?: never;
+        /**
+         * End Tunnel
+         * @description It leads nowhere from now on, and whoever is connected is cut off.
+         */
+        delete: operations["end_tunnel"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tunnels/{tunnel_id}/enter": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Enter Tunnel
+         * @description Where a browser goes that wants to see a tunnel for people who are signed in: its address with a ticket
+         *     that opens it once, within 30 seconds, for the browser with this `state`.
+         */
+        post: operations["enter_tunnel"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -6152,6 +6196,38 @@ export interface components {
             uptime: number;
         };
         /**
+         * PublicTunnel
+         * @description `online`: somebody serves it now. `thumbnail` is a path here, or empty.
+         */
+        PublicTunnel: {
+            /** Name */
+            name: string;
+            /** Hostname */
+            hostname: string;
+            /** Url */
+            url: string;
+            /** Description */
+            description: string;
+            /** Owner */
+            owner: string;
+            /** Thumbnail */
+            thumbnail: string;
+            /** Tags */
+            tags: string[];
+            /** Online */
+            online: boolean;
+            /** First Seen At */
+            first_seen_at: string;
+            /** Last Seen At */
+            last_seen_at: string;
+        };
+        /** PublicTunnels */
+        PublicTunnels: {
+            /** Tunnels */
+            tunnels: components["schemas"]["PublicTunnel"][];
+            relay: components["schemas"]["ThisRelay"];
+        };
+        /**
          * RateLimitSettings
          * @description Requests a minute, 0 for no limit; `sockets_per_user` is open WebSockets.
          */
@@ -7312,6 +7388,15 @@ export interface components {
             data: components["schemas"]["TemplateOut"][];
             /** Total */
             total: number;
+        };
+        /** ThisRelay */
+        ThisRelay: {
+            /** Url */
+            url: string;
+            /** Version */
+            version: string;
+            /** Protocol Version */
+            protocol_version: string;
         };
         /**
          * Ticket
@@ -12305,199 +12390,6 @@ export interface operations {
             };
         };
     };
-    share_service: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                ref: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ShareIn"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TunnelOut"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
-    list_shares: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                ref: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TunnelsOut"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
-    list_tunnels: {
-        parameters: {
-            query?: {
-                /** @description Administrators: all that you may end, not only your own. */
-                all?: boolean;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TunnelsOut"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
-    get_tunnel: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                tunnel_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TunnelOut"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
-    end_tunnel: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                tunnel_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
-    enter_tunnel: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                tunnel_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["EnterIn"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EnterOut"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
     check_compose: {
         parameters: {
             query?: never;
@@ -13283,6 +13175,64 @@ export interface operations {
             };
         };
     };
+    add_relay_hop: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    remove_relay_hop: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     get_relay_health: {
         parameters: {
             query?: never;
@@ -13524,6 +13474,35 @@ export interface operations {
             };
         };
     };
+    list_public_tunnels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PublicTunnels"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     get_discovery: {
         parameters: {
             query?: never;
@@ -13589,7 +13568,13 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": {
+                    address: string;
+                };
+            };
+        };
         responses: {
             /** @description Successful Response */
             200: {
@@ -13618,7 +13603,15 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": {
+                    challenge_id: string;
+                    siwe_message: string;
+                    siwe_signature: string;
+                };
+            };
+        };
         responses: {
             /** @description Successful Response */
             200: {
@@ -13734,7 +13727,13 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": {
+                    enabled: boolean;
+                };
+            };
+        };
         responses: {
             /** @description Successful Response */
             200: {
@@ -13763,7 +13762,14 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": {
+                    enabled: boolean;
+                    max_leases: number;
+                };
+            };
+        };
         responses: {
             /** @description Successful Response */
             200: {
@@ -13792,7 +13798,14 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": {
+                    enabled: boolean;
+                    max_leases: number;
+                };
+            };
+        };
         responses: {
             /** @description Successful Response */
             200: {
@@ -13821,7 +13834,13 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": {
+                    mode: string;
+                };
+            };
+        };
         responses: {
             /** @description Successful Response */
             200: {
@@ -14045,7 +14064,13 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": {
+                    bps: number;
+                };
+            };
+        };
         responses: {
             /** @description Successful Response */
             200: {
@@ -14148,6 +14173,199 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    share_service: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ShareIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TunnelOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_shares: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TunnelsOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_tunnels: {
+        parameters: {
+            query?: {
+                /** @description Administrators: all that you may end, not only your own. */
+                all?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TunnelsOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_tunnel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tunnel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TunnelOut"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    end_tunnel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tunnel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    enter_tunnel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tunnel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EnterIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnterOut"];
                 };
             };
             /** @description What went wrong */
