@@ -30,6 +30,7 @@ TOPICS = {
     "job": Verb.JOBS_READ,
     "customer": Verb.CUSTOMERS_READ,
     "plan": Verb.CUSTOMERS_READ,
+    "endpoint": Verb.SERVICES_READ,
     "tunnel": Verb.TUNNELS_READ,
 }
 

@@ -22,6 +22,7 @@ ENTER = b"/.homeport/enter"
 GRANT_COOKIE = b"__Host-homeport_share"
 STATE_COOKIE = b"__Host-homeport_enter"
 _OURS = frozenset((GRANT_COOKIE, STATE_COOKIE))
+_SAFE = frozenset((b"GET", b"HEAD", b"OPTIONS"))
 _NONCE = re.compile(rb"[A-Za-z0-9_-]{43}\Z")
 _PATH = re.compile(r"/(?![/\\])[!-~]*\Z")
 _ATTRIBUTES = b"; Path=/; HttpOnly; Secure; SameSite=Lax"
@@ -32,6 +33,7 @@ USED = Trouble(
     "It was used already, or is too old, or was made for another browser. Go back to the tunnel's own address.",
 )  # fmt: skip
 SIGN_IN = Trouble(401, "sign_in_required", "Sign in first", "Open this tunnel's address in a browser and sign in.")
+FOREIGN = Trouble(403, "origin_refused", "Not from here", "A page of another site made this request.")
 NOTHING = Trouble(404, "not_found", "Nothing here", "There is nothing at this address.")
 
 
@@ -72,6 +74,8 @@ class Gate:
         grant = self._grants.find(token, share.id) if token else None
         if grant is None:
             return self._ask(share, head, cookies) if _is_navigation(head) else _said(SIGN_IN, head)
+        if _is_foreign(head):
+            return _said(FOREIGN, head)
         self._grants.came(grant, client)
         return Admitted(_without_cookies(head), quote(grant.actor.name, safe="@.-_+").encode())
 
@@ -122,6 +126,17 @@ def _is_navigation(head: RequestHead) -> bool:
         return False
     mode = head.value(b"sec-fetch-mode")
     return mode == b"navigate" if mode else b"text/html" in head.value(b"accept").lower()
+
+
+def _is_foreign(head: RequestHead) -> bool:
+    """Whether another site's page changes something, or opens a WebSocket, in the visitor's name. Other tunnels of the
+    same relay are the same site to a browser: SameSite does not stop them."""
+    if head.method in _SAFE and head.upgrade is None:
+        return False
+    origin = head.value(b"origin")
+    if origin:
+        return origin.lower() != b"https://" + head.host.lower()
+    return head.value(b"sec-fetch-site") not in (b"", b"same-origin", b"none")
 
 
 def _cookies(head: RequestHead) -> dict[bytes, bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
@@ -24,7 +24,7 @@ from homeport.kit.sealing import Sealer
 from homeport.relay.lease import Lease, Metadata, TunnelIdentity
 from homeport.services import store as services_store
 from homeport.services.models import ServiceRow, ShareRow
-from homeport.services.problems import NameTaken
+from homeport.services.problems import NameTaken, ServiceNotFound
 from homeport.services.proxy import Proxy
 from homeport.services.shares import store
 from homeport.services.shares.doors import Door, Doors, ShareTarget, is_web
@@ -165,9 +165,9 @@ class Shares:
         now = self._clock.now()
         async with self._database.write() as session:
             service = await services_store.get_service(session, actor, ref)
-            self._check(service, wanted)
+            self._check(actor, service, wanted)
             name = wanted.name or f"{service.name[:56]}-{''.join(secrets.choice(_LETTERS) for _ in range(5))}"
-            await self._claim(session, actor, service, name, own_relay=not wanted.relays)
+            await self._claim(session, actor, service, name, own_relay=self._uses_own(wanted.relays))
             identity = await asyncio.to_thread(new_identity, name)
             share_id = new_id("shr")
             share = ShareRow(
@@ -182,7 +182,7 @@ class Shares:
                 await session.flush()
             except IntegrityError:
                 raise _taken(name) from None
-        if self._relay is not None and not wanted.relays:
+        if self._relay is not None and self._uses_own(wanted.relays):
             await self._relay.approve(_policy_key(share))
         self._start(share, service)
         self._tell("created", share.id, service.id)
@@ -229,9 +229,9 @@ class Shares:
 
     async def enter(self, actor: Actor, share_id: str, asked: EnterIn) -> str:
         """Where a browser goes that may enter: the tunnel's own gate, with a ticket for it. Raises TunnelNotFound."""
-        share, _ = await self._visible(actor, share_id)
-        running = self._running.get(share.id)
-        health = running.health() if running is not None else EXPIRED
+        share, service = await self._visible(actor, share_id)
+        await self._require_sight(actor, service)
+        health = self._health(share)
         if not health.url or share.access != "signed_in":
             raise TunnelNotFound("This tunnel is not open at the moment.")
         ticket = self.grants.ticket(share.id, actor, asked.state, safe_path(asked.next))
@@ -239,7 +239,9 @@ class Shares:
 
     # Its own
 
-    def _check(self, service: ServiceRow, wanted: ShareIn) -> None:
+    def _check(self, actor: Actor, service: ServiceRow, wanted: ShareIn) -> None:
+        if service.kind == "endpoint" and not actor.administers:
+            raise Forbidden("Only administrators of the portal share endpoints, which are devices of its network.")
         if service.kind == "endpoint" and not is_web(service.endpoint) and wanted.access == "signed_in":
             raise NotShareable(
                 f"{service.name} is not reached by HTTP: only web pages can ask their visitors to sign in.",
@@ -260,13 +262,24 @@ class Shares:
         if await store.count_of(session, actor.id, now) >= MOST_OF_PERSON:
             raise Conflict(f"You have {MOST_OF_PERSON} tunnels already: end one first.")
 
+    def _uses_own(self, relays: Sequence[str]) -> bool:
+        return not relays or self._place.base_url() in relays
+
+    async def _require_sight(self, actor: Actor, service: ServiceRow) -> None:
+        """An owner who may not see the service any more ends the tunnel, and does not go through it."""
+        async with self._database.read() as session:
+            try:
+                await services_store.get_service(session, actor, service.id)
+            except ServiceNotFound:
+                raise TunnelNotFound("There is no such tunnel.") from None
+
     async def _visible(self, actor: Actor, share_id: str) -> store.Shared:
         """One whose service the actor may see. Raises TunnelNotFound."""
         async with self._database.read() as session:
             if found := await store.find_share(session, share_id):
                 try:
                     await services_store.get_service(session, actor, found[1].id)
-                except Problem:
+                except ServiceNotFound:
                     found = await store.find_manageable(session, actor, share_id)
         if found is None:
             raise TunnelNotFound("There is no such tunnel.")

@@ -146,11 +146,15 @@ class House:
                 return
             await asyncio.sleep(0.01)
 
-    async def ask(self, name: str, *lines: str, path: str = "/", host: str | None = None) -> bytes:
+    async def ask(
+        self, name: str, *lines: str, path: str = "/", host: str | None = None, method: str = "GET", close: bool = True
+    ) -> bytes:
         """One request of a visitor of the tunnel `name`; the whole answer."""
         sock = await self.agents[name].visit()
         reader, writer = await asyncio.open_connection(sock=sock)
-        head = [f"GET {path} HTTP/1.1", f"Host: {host or f'{name}.{ROOT}:8443'}", "Connection: close", *lines, "", ""]
+        head = [f"{method} {path} HTTP/1.1", f"Host: {host or f'{name}.{ROOT}:8443'}", *lines]
+        head += ["Connection: close"] if close else []
+        head += ["", ""]
         writer.write("\r\n".join(head).encode())
         try:
             async with asyncio.timeout(10):

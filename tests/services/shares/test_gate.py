@@ -184,6 +184,30 @@ async def test_a_request_for_another_site_comes_back_to_the_root(house: House, e
     assert (await browser.get(f"{gate.path}?{gate.query}", PAGE))[1] == "/"
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["Origin: https://other.localhost:8443"],
+        ["Origin: null"],
+        ["Sec-Fetch-Site: same-site"],
+        ["Sec-Fetch-Site: cross-site"],
+    ],
+)
+async def test_pages_of_other_tunnels_change_nothing_in_a_visitors_name(
+    house: House, echo: ScriptedApp, lines: list[str]
+) -> None:
+    await house.share(name="demo", access="signed_in")
+    browser = Browser(house)
+    await browser.enter(await house.person("eve"))
+    cookie = f"Cookie: __Host-homeport_share={browser.cookies['__Host-homeport_share']}"
+    own = "Origin: https://demo.localhost:8443"
+    assert (await house.ask("demo", cookie, own, method="DELETE")).startswith(b"HTTP/1.1 200 ")
+    assert (await house.ask("demo", cookie, *lines, method="DELETE")).startswith(b"HTTP/1.1 403 ")
+    switch = ["Connection: Upgrade", "Upgrade: websocket"]
+    assert (await house.ask("demo", cookie, *lines, *switch, close=False)).startswith(b"HTTP/1.1 403 ")
+    assert (await house.ask("demo", cookie, *lines)).startswith(b"HTTP/1.1 200 "), "what only reads is the browser's"
+
+
 async def test_a_sign_out_ends_what_is_open_and_asks_again(house: House, echo: ScriptedApp) -> None:
     await house.share(name="demo", access="signed_in")
     token = await house.person("eve")
@@ -197,7 +221,7 @@ async def test_a_sign_out_ends_what_is_open_and_asks_again(house: House, echo: S
         assert (await client.post("/api/auth/logout")).is_success
     async with asyncio.timeout(5):
         (ended,) = await asyncio.gather(slow, return_exceptions=True)
-    assert isinstance(ended, ConnectionError) or ended == b"", ended
+    assert isinstance(ended, ConnectionError) or (isinstance(ended, bytes) and len(ended) < 1000), "it was cut"
     assert (await browser.get("/", PAGE))[0] == 303
     assert len(house.shares.grants) == 0
 

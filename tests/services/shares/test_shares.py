@@ -179,6 +179,31 @@ async def test_whoever_sees_the_service_sees_its_tunnels_and_only_owners_and_adm
         assert (await client.delete(f"/api/tunnels/{bobs['id']}")).status_code == 204
 
 
+async def test_only_administrators_put_devices_of_the_network_on_the_internet(house: House) -> None:
+    own = {"plugin": "http", "host": "127.0.0.1", "port": 80}
+    await house.service("camera", kind="endpoint", endpoint=own)
+    token = await house.person("olga", scopes="services:read,services:write")
+    async with house.front.client(token) as client:
+        assert (await client.get("/api/services/camera/shares")).status_code == 200
+        assert (await client.post("/api/services/camera/share", json={})).status_code == 403
+    await house.share("camera")
+
+
+async def test_an_owner_who_may_not_see_the_service_any_more_does_not_get_in(house: House) -> None:
+    service_id = await house.service(customer_id="cust_a")
+    token = await house.person("anna", scopes="services:read,services:write", customer_id="cust_a")
+    made = await house.share(token=token, access="signed_in")
+    async with house.front.client(token) as client:
+        asked = {"next": "/", "state": "x"}
+        assert (await client.post(f"/api/tunnels/{made['id']}/enter", json=asked)).status_code == 200
+        async with house.front.database.write() as session:
+            row = await session.get(ServiceRow, service_id)
+            assert row is not None
+            row.customer_id = "cust_b"
+        assert (await client.post(f"/api/tunnels/{made['id']}/enter", json=asked)).status_code == 404
+        assert (await client.delete(f"/api/tunnels/{made['id']}")).status_code == 204
+
+
 async def test_reading_is_not_sharing(house: House) -> None:
     await house.service()
     token = await house.person("carl")

@@ -50,6 +50,7 @@ export default function EndpointPage({ service }: { service: ServiceDetail }) {
               Check now
             </Button>
             <ShareButton
+              device
               service={service.name}
               web={["http", "https", "web", "proxy"].includes(service.plugin ?? "")}
             />

@@ -101,6 +101,10 @@ export class LiveCache {
       this.later(["customers"]);
       this.later(["plans"]);
     }
+    if (topic === "endpoint") {
+      this.later(["services"]);
+      for (const name of this.names(id, data.name)) this.later(["service", name]);
+    }
     if (topic === "tunnel") this.later(["tunnels"]);
     if (topic === "job") {
       this.later(["jobs"]);

@@ -1,7 +1,7 @@
 /** One thing that happened, as /api/live tells it. */
 export interface Change {
   cursor: string;
-  topic: "service" | "job" | "release" | "event" | "metrics" | "customer" | "plan" | "tunnel";
+  topic: "service" | "job" | "release" | "event" | "metrics" | "customer" | "plan" | "tunnel" | "endpoint";
   action: "created" | "changed" | "deleted";
   id: string;
   data: Record<string, unknown>;

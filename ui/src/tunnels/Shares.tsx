@@ -10,9 +10,10 @@ import { Troubles, TunnelTable } from "./TunnelTable";
 
 const ShareDialog = lazy(() => import("./ShareDialog").then((part) => ({ default: part.ShareDialog })));
 
-/** The button that shares a service, with its dialog. */
-export function ShareButton({ service, web }: { service: string; web?: boolean }) {
-  const can = useCan()("tunnels.write");
+/** The button that shares a service, with its dialog; a `device` of the network is shared by administrators only. */
+export function ShareButton({ service, web, device }: { service: string; web?: boolean; device?: boolean }) {
+  const may = useCan();
+  const can = may("tunnels.write") && (!device || may("relay.write"));
   const [asked, setAsked] = useState(false);
   const navigate = useNavigate();
   const wanted = "share" in useSearch({ strict: false });
