@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import ipaddress
 import re
 import socket
@@ -15,14 +14,13 @@ from typing import Any, Protocol
 
 import structlog
 
+from homeport.relay.acceptor import Acceptor
 from homeport.wire.client_hello import MAX_HELLO_BYTES, ClientHello, ClientHelloReader, Malformed, NotTls
 
 log = structlog.get_logger()
 
-ACCEPTS_A_TURN = 64  # then the event loop sees to the others
-PAUSE_WITHOUT_DESCRIPTORS = 0.5  # seconds
+BACKLOG = 1024  # connections that the kernel keeps for us
 MAX_PLAIN_HEAD_BYTES = 8 * 1024
-_OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _PLAIN_LINE = re.compile(rb"[A-Z]{1,20} (/[\x21-\x7e]*) HTTP/1\.[01]\r?\n")
 _PLAIN_HOST = re.compile(
     rb"\r?\nhost:[ \t]*([a-z0-9.-]{1,253}(?::\d{1,5})?|\[[0-9a-f:.]{2,45}\](?::\d{1,5})?)[ \t]*\r?\n", re.I
@@ -90,10 +88,9 @@ class Ingress:
         self._hello_timeout = hello_timeout
         self._pending_limit = pending_limit
         self._pending_per_address = pending_per_address
-        self._listeners: list[socket.socket] = []
+        self._acceptor: Acceptor | None = None
         self._pending: dict[asyncio.Task[None], str] = {}  # in order of arrival; the value is the source
         self._sources: Counter[str] = Counter()
-        self._resume: asyncio.TimerHandle | None = None
 
     @property
     def pending(self) -> int:
@@ -105,71 +102,27 @@ class Ingress:
         is IPv6; :: also listens on IPv4. Raises OSError when the address is taken,
         ValueError when it is not an address."""
         hosts = {"localhost": ["127.0.0.1", "::1"], "127.0.0.1": ["127.0.0.1", "::1"]}.get(host, [host])
-        first = self._listen(hosts[0], port)
-        port = int(first.getsockname()[1])
+        ipaddress.ip_address(hosts[0])
+        self._acceptor = Acceptor(self._begin)
+        port = self._acceptor.listen(hosts[0], port, BACKLOG)
         for other in hosts[1:]:
             try:
-                self._listen(other, port)
+                self._acceptor.listen(other, port, BACKLOG)
             except OSError as problem:
                 log.info("not listening there", host=other, port=port, reason=problem.strerror)
-        self._accept_on()
         return port
 
     async def close(self, timeout: float = 5.0) -> None:
         """Stop accepting, let pending handshakes finish for `timeout` seconds, cut the rest. Connections that are with
         their handler are the handler's to end."""
-        self._accept_off()
-        for listener in self._listeners:
-            listener.close()
-        self._listeners.clear()
+        if self._acceptor is not None:
+            self._acceptor.close()
         if self._pending:
             _, late = await asyncio.wait(list(self._pending), timeout=timeout)
             for task in late:
                 task.cancel()
             if late:
                 await asyncio.wait(late)
-
-    def _listen(self, host: str, port: int) -> socket.socket:
-        address = ipaddress.ip_address(host)
-        listener = socket.create_server(
-            (host, port),
-            family=socket.AF_INET6 if address.version == 6 else socket.AF_INET,
-            backlog=1024,
-            dualstack_ipv6=address.version == 6 and address.is_unspecified,
-        )
-        listener.setblocking(False)
-        self._listeners.append(listener)
-        return listener
-
-    def _accept_on(self) -> None:
-        self._resume = None
-        loop = asyncio.get_running_loop()
-        for listener in self._listeners:
-            loop.add_reader(listener.fileno(), self._accept, listener)
-
-    def _accept_off(self) -> None:
-        loop = asyncio.get_running_loop()
-        for listener in self._listeners:
-            loop.remove_reader(listener.fileno())
-        if self._resume is not None:
-            self._resume.cancel()
-            self._resume = None
-
-    def _accept(self, listener: socket.socket) -> None:
-        for _ in range(ACCEPTS_A_TURN):
-            try:
-                sock, address = listener.accept()
-            except (BlockingIOError, InterruptedError):
-                return
-            except OSError as problem:
-                if problem.errno not in _OUT_OF_RESOURCES:
-                    continue  # the peer was gone before it was accepted: accept(2) asks to treat these as retry
-                log.error("cannot accept: out of resources", reason=problem.strerror, pending=len(self._pending))
-                self._accept_off()
-                self._resume = asyncio.get_running_loop().call_later(PAUSE_WITHOUT_DESCRIPTORS, self._accept_on)
-                return
-            sock.setblocking(False)
-            self._begin(sock, address)
 
     def _begin(self, sock: socket.socket, address: Any) -> None:
         source = str(address[0])
