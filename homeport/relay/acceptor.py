@@ -27,7 +27,7 @@ class Acceptor:
         self._resume: asyncio.TimerHandle | None = None
 
     def listen(self, host: str, port: int, backlog: int) -> int:
-        """On `host`, an address (`::` is IPv4 as well). Gives the port, 0 picks one. Raises OSError when it is taken."""
+        """On `host`, an address (`::`: on IPv4 too). Gives the port; 0 picks one. Raises OSError when it is taken."""
         is_v6 = ":" in host
         listener = socket.create_server(
             (host, port),
