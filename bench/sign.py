@@ -23,7 +23,7 @@ from homeport.testing.relay_client import Relay, RelayClient
 
 SECONDS = 8
 BUSY = 8  # connections that do not pause
-PAUSING = 13
+PAUSING = 12
 PAUSE_MS = 1
 GOAL_US = 125.0  # of a core for a signature: 8,000 a second
 GOAL_P99_MS = 2.0
