@@ -12,7 +12,7 @@ from typing import Literal
 
 from homeport.kit.clock import Clock, SystemClock
 from homeport.relay.agent.certificates import CertificateSource
-from homeport.relay.agent.connection import Buffers
+from homeport.relay.agent.connection import shared_buffers
 from homeport.relay.agent.identity import AgentIdentity
 from homeport.relay.agent.observer import Observer
 from homeport.relay.agent.relay_client import Wish
@@ -25,7 +25,7 @@ Changed = Callable[[], None]
 
 
 class Agent:
-    """`start` and `stop` once each, on one event loop. With `expires_at` (UTC) it stops by itself then."""
+    """Made, started and stopped once, on the thread of its event loop; at `expires_at` (UTC) it stops by itself."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Agent:
         self._listeners: list[Changed] = []
         self._task: asyncio.Task[None] | None = None
         parts = Parts(
-            identity, target, wish, certificates, self._clock, random, observer, companions, Buffers(), count(1),
+            identity, target, wish, certificates, self._clock, random, observer, companions, shared_buffers(), count(1),
             self._changed,
         )  # fmt: skip
         self.tunnels = tuple(Tunnel(relay, parts) for relay in relays)

@@ -18,7 +18,7 @@ from homeport.kit.files import atomic_write
 from homeport.kit.guard import OutboundGuard
 from homeport.kit.problems import Problem
 from homeport.relay.agent.held import Held
-from homeport.relay.agent.problems import CertificateUnavailable, RelayUnreachable
+from homeport.relay.agent.problems import CertificateUnavailable, RelayIncompatible, RelayRefused
 from homeport.relay.agent.relay_client import RelayClient
 from homeport.relay.agent.relays import is_local_name
 from homeport.relay.contexts import server_context
@@ -26,6 +26,7 @@ from homeport.relay.contexts import server_context
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 SELF_SIGNED_DAYS = 90
 MOST_BYTES = 64 * 1024
+FOR_NOW = ("lease_rejected", "rate_limited", "ip_banned")  # what the relay may think better of
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
 
 
@@ -42,7 +43,8 @@ class CertificateSource(Protocol):
     """Where the certificate for a lease's host name comes from."""
 
     async def obtain(self, held: Held, client: RelayClient) -> Shown:
-        """Seconds to minutes. Raises CertificateUnavailable, RelayUnreachable when it may be asked again soon."""
+        """Seconds to minutes. Raises CertificateUnavailable, LeaseLost, and RelayUnreachable or RelayRefused (with a
+        code of FOR_NOW) when it may be asked again soon."""
         ...
 
 
@@ -59,9 +61,9 @@ class FromTheRelay:
         request = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
         try:
             chain = await client.certificate(held, request.decode())
-        except RelayUnreachable:
-            raise
-        except Problem as problem:
+        except (RelayRefused, RelayIncompatible) as problem:
+            if problem.code in FOR_NOW:
+                raise
             raise CertificateUnavailable(
                 f"{held.relay.url} signs no certificate for {held.hostname}, and nobody else would: use a relay that "
                 f"does, or --self-signed. ({problem.message})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import threading
 
 from homeport.relay.agent.problems import RelayUnreachable, RelayUntrusted
 from homeport.relay.agent.relays import Relay
@@ -16,7 +17,7 @@ BUFFER_BYTES = 128 * 1024
 
 
 class Buffers:
-    """What every connection of one event loop reads into: empty again before the loop does anything else."""
+    """What all connections of a thread read into: empty again before its event loop does anything else."""
 
     __slots__ = ("cipher", "middle", "plain")
 
@@ -24,6 +25,20 @@ class Buffers:
         self.cipher = memoryview(bytearray(BUFFER_BYTES))
         self.middle = memoryview(bytearray(BUFFER_BYTES))
         self.plain = memoryview(bytearray(BUFFER_BYTES))
+
+
+class _Shared(threading.local):
+    buffers: Buffers | None = None
+
+
+_shared = _Shared()
+
+
+def shared_buffers() -> Buffers:
+    """Those of this thread."""
+    if _shared.buffers is None:
+        _shared.buffers = Buffers()
+    return _shared.buffers
 
 
 class Connection:

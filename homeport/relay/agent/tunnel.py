@@ -39,6 +39,7 @@ log = structlog.get_logger()
 
 RENEW_BEFORE = 30.0  # seconds before the lease's end; a short lease is renewed at half time
 GOODBYE_SECONDS = 5.0
+LASTING_SECONDS = 60.0  # a lease that was lost sooner was perhaps taken by another agent of the same identity
 # What asking again does not mend.
 HOPELESS = {
     "invalid_request",
@@ -56,8 +57,17 @@ HOPELESS = {
 class Companion(Protocol):
     """Something that works along with a lease: datagrams, for example."""
 
-    async def run(self, held: Held) -> None:
-        """From each registration until the lease is lost, when it is cancelled. Raises LeaseLost to register anew."""
+    async def run(self, held: Held, changed: Callable[[], None]) -> None:
+        """From each registration until the lease is lost, when it is cancelled; `changed` is called with each new
+        warning. Raises LeaseLost to register anew."""
+        ...
+
+    def warning(self, relay: str) -> str:
+        """What people should know of it at this relay (its URL); empty when all is well."""
+        ...
+
+    def traffic(self, relay: str) -> Traffic:
+        """What it carried at this relay."""
         ...
 
 
@@ -99,7 +109,9 @@ class Tunnel:
 
     def status(self) -> Status:
         """As it is now."""
-        held, traffic = self.held, self.traffic
+        held, companions = self.held, self._parts.companions
+        each = [self.traffic, *(companion.traffic(self.relay.url) for companion in companions)]
+        warnings = [self._warning, *(companion.warning(self.relay.url) for companion in companions)]
         return Status(
             state=self._state,
             url=held.url if held else "",
@@ -110,11 +122,11 @@ class Tunnel:
             tcp_addr=held.tcp_addr if held else "",
             udp_addr=held.udp_addr if held else "",
             ready=self._pool.ready,
-            warning=self._warning,
-            received=traffic.received,
-            sent=traffic.sent,
-            connections=traffic.connections,
-            open=traffic.open,
+            warning=next(filter(None, warnings), ""),
+            received=sum(one.received for one in each),
+            sent=sum(one.sent for one in each),
+            connections=sum(one.connections for one in each),
+            open=sum(one.open for one in each),
         )
 
     async def run(self) -> None:
@@ -123,6 +135,7 @@ class Tunnel:
         client = await asyncio.to_thread(RelayClient, self.relay, self._parts.identity, self._parts.clock)
         try:
             while True:
+                began = self._parts.clock.monotonic()
                 try:
                     await self._hold(client)
                 except LeaseLost as problem:
@@ -135,6 +148,8 @@ class Tunnel:
                     if problem.code in HOPELESS:
                         raise
                     self._fell(problem)
+                if self._parts.clock.monotonic() - began > LASTING_SECONDS:
+                    self._backoff.reset()
                 await self._parts.clock.sleep(self._backoff.next())
         except Problem as problem:
             self.failure = problem
@@ -152,14 +167,13 @@ class Tunnel:
         protocol = await client.protocol()
         held = self.held = await client.register(self._parts.wish, protocol)
         log.info("registered", relay=self.relay.url, hostname=held.hostname, protocol=protocol)
-        self._backoff.reset()
         self._parts.changed()
         await together(
             f"tunnel:{held.hostname}",
             self._pool.run(held),
             self._renew(client, held),
             self._certify(client, held),
-            *(companion.run(held) for companion in self._parts.companions),
+            *(companion.run(held, self._parts.changed) for companion in self._parts.companions),
         )
 
     async def _renew(self, client: RelayClient, held: Held) -> None:
@@ -181,13 +195,14 @@ class Tunnel:
     async def _certify(self, client: RelayClient, held: Held) -> None:
         """Always a certificate to show, soon; a new one long before it ends."""
         clock = self._parts.clock
+        soon = Backoff(self._parts.random, longest=5.0)
         backoff = Backoff(self._parts.random, first=60.0, longest=3600.0)  # authorities count failures
         while True:
             try:
                 shown = await self._parts.certificates.obtain(held, client)
-            except RelayUnreachable as problem:
+            except (RelayUnreachable, RelayRefused) as problem:
                 log.info("no certificate yet", hostname=held.hostname, reason=problem.message)
-                await clock.sleep(self._backoff.next())
+                await clock.sleep(soon.next())
             except CertificateUnavailable as problem:
                 self._warn(problem.message)
                 only_tls = not (self._parts.wish.tcp or self._parts.wish.udp)

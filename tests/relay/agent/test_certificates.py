@@ -61,3 +61,19 @@ async def test_who_asks_for_it_gets_a_self_signed_one_and_is_warned(
     assert "browsers warn" in agent.status().warning
     with pytest.raises(ssl.SSLCertVerificationError):
         await relay.visit("demo.localhost")
+
+
+async def test_a_relay_that_signs_only_after_approval_is_asked_again(
+    relay: FakeRelay, serve: Serve, start: Start
+) -> None:
+    relay.refusals["/sdk/certificate"] = Refusal(403, "lease_rejected")
+    relay.refusals["/sdk/connect"] = Refusal(403, "lease_rejected")
+    agent = await start(await serve(echo), relay)
+    await until(agent, "waiting")
+
+    relay.refusals.clear()
+
+    visitor = await relay.visit("demo.localhost")
+    await visitor.send(b"approved")
+    assert await visitor.receive() == b"approved"
+    assert agent.status().state == "online"

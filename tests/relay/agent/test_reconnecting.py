@@ -206,3 +206,22 @@ async def test_what_it_has_open_is_gone_when_it_has_stopped(relay: FakeRelay, se
     with pytest.raises(ConnectionResetError):
         await visitor.receive()
     assert agent.status().open == 0
+
+
+async def test_agents_of_one_identity_do_not_take_the_name_from_each_other_in_a_hot_loop(
+    relay: FakeRelay, serve: Serve, start: Start
+) -> None:
+    """relay B.4: a new registration makes the other's token worthless."""
+    agent = await start(await serve(echo), relay)
+    await until(agent, "online")
+
+    waits = []
+    for _ in range(7):
+        taken_at = asyncio.get_running_loop().time()
+        relay.leases.clear()
+        for session in [await relay.session(), await relay.session()]:
+            session.cut()
+        await eventually(lambda: bool(relay.leases), 30)
+        waits.append(asyncio.get_running_loop().time() - taken_at)
+
+    assert waits[-1] > 1.5
