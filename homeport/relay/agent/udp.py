@@ -48,9 +48,10 @@ class UdpTunnel:
         clock: Clock,
         *,
         traffic: Traffic | None = None,
+        changed: Callable[[], None] = lambda: None,
         chance: random.Random | None = None,
     ) -> None:
-        self.state: UdpState = "connecting"
+        self.state: UdpState = "connecting"  # offline: it is tried again, and `error` says why
         self.error = ""
         self.dropped = 0  # datagrams, both ways
         self.traffic = traffic if traffic is not None else Traffic()
@@ -59,6 +60,7 @@ class UdpTunnel:
         self._token = token
         self._target = target
         self._clock = clock
+        self._changed = changed
         self._chance = chance or random.Random()  # noqa: S311 - spreads reconnects, guards nothing
 
     async def run(self) -> None:
@@ -67,7 +69,6 @@ class UdpTunnel:
         delay = FIRST_DELAY
         try:
             while True:
-                self.state = "connecting" if self.state == "connecting" else "offline"
                 try:
                     await self._carry()
                     delay = FIRST_DELAY
@@ -76,6 +77,7 @@ class UdpTunnel:
                         log.info("no UDP for now", relay=self._relay.url, reason=problem.message)
                     self.error = problem.message
                 self.state = "offline"
+                self._changed()
                 await self._clock.sleep(delay * self._chance.uniform(0.75, 1.25))
                 delay = min(LONGEST_DELAY, delay * 2)
         finally:
@@ -94,6 +96,7 @@ class UdpTunnel:
             flows = LocalFlows(await _resolved(self._target), peer.send_frame, self.traffic, self._clock, self._count)
             peer.carry(flows)
             self.state, self.error = "online", ""
+            self._changed()
             try:
                 reason = await peer.gone
             finally:
