@@ -30,6 +30,9 @@ from homeport.relay.relay_identity import RelayIdentity
 from homeport.relay.signing import PATH as SIGN_PATH
 from homeport.relay.signing import READ_BYTES, Signing, TunnelCertificates
 from homeport.relay.signing import routes as signing_routes
+from homeport.relay.thumbnails import Thumbnails
+from homeport.relay.thumbnails import routes as thumbnails_routes
+from homeport.relay.thumbnails.browser import camera
 from homeport.relay.tokens import LeaseTokens
 from homeport.relay.tunnels.connect import Connector
 from homeport.relay.tunnels.front import Front
@@ -123,7 +126,10 @@ class Relay:
                 self.tcp_ports.configured and self.policy.tcp_port.enabled,
             ),
         )
-        self.public_list = PublicList(self.leases, self.policy, settings, clock, self._picture)
+        self.thumbnails = Thumbnails(
+            self.leases, self.policy, clock, bus, guard, camera(settings), ca_file=given.relay_ca_file
+        )
+        self.public_list = PublicList(self.leases, self.policy, settings, clock, self.thumbnails.path)
         self.connector = Connector(self.leases, self.policy, clock)
         self.routes: Mapping[bytes, RawRoute] = {SIGN_PATH.encode(): RawRoute(READ_BYTES, self.signing.answer)}
 
@@ -137,6 +143,7 @@ class Relay:
     async def close(self) -> None:
         """End every connection of tunnels; leases go on after a restart."""
         await self.discovery.close()
+        await self.thumbnails.close()
         await self.leases.close()
         await self.udp_ports.stop()
         await self.tcp_ports.close_all()
@@ -151,6 +158,7 @@ class Relay:
             tasks.create_task(self._sweep(), name="relay upkeep")
             tasks.create_task(self.signing.run(), name="relay signatures' audit")
             tasks.create_task(self.discovery.run(), name="relay discovery")
+            tasks.create_task(self.thumbnails.run(), name="relay thumbnails")
 
     def handler_for(self, name: str | None) -> Handler | None:
         """The visitors' handler for the name of a tunnel, None for every other name."""
@@ -165,6 +173,7 @@ class Relay:
             status_http.routes(*administered, base_url=lambda: self._settings().base_url, total=self.visitors.total),
             self.public_list.routes(),
             discovery_http.routes(self.discovery, self.policy, self._clock),
+            thumbnails_routes(self.thumbnails),
             *admin_http.routes(*administered),
         ]
 
@@ -194,9 +203,6 @@ class Relay:
     def page_head(self) -> str:
         """For the head of the portal's page."""
         return self.public_list.page_head() if self.enabled else ""
-
-    def _picture(self, _lease: Lease) -> str:
-        return ""
 
     def _place(self) -> Place:
         return self._settings()

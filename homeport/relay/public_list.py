@@ -95,10 +95,15 @@ class PublicList:
         answer = []
         for lease in self.leases():
             row = both_spellings(tunnel(lease, self._policy, domain))
-            if not row["metadata"].get("thumbnail") and (path := self._picture(lease)):
-                row["metadata"] = row["Metadata"] = {**row["metadata"], "thumbnail": path}
+            row["metadata"] = row["Metadata"] = self._metadata(lease, row["metadata"])
             answer.append({name: row[name] for name in _PUBLIC})
         return answer
+
+    def _metadata(self, lease: Lease, given: dict[str, Any]) -> dict[str, Any]:
+        """With a thumbnail of ours or none: whoever looks at the list asks no other site for pictures."""
+        path = self._picture(lease)
+        rest = {name: value for name, value in given.items() if name != "thumbnail"}
+        return {**rest, "thumbnail": path} if path else rest
 
     def page_head(self) -> str:
         """For the `<head>` of the portal's page: what the relay is, and its public tunnels as data."""
