@@ -77,7 +77,9 @@ class PublicList:
         self._picture = picture
 
     def leases(self) -> list[Lease]:
-        """Neither hidden nor refused, and served lately; the newest first."""
+        """Neither hidden nor refused, and served lately; the newest first. None while the list is turned off."""
+        if not self._policy.landing_page_enabled:
+            return []
         since = self._clock.now() - LISTED_WITHOUT_SESSIONS
         found = [
             lease

@@ -61,6 +61,15 @@ async def test_hidden_and_refused_ones_are_not_listed(relay: RelayDoor) -> None:
     assert await names(relay) == []
 
 
+async def test_an_administrator_may_turn_the_list_off(relay: RelayDoor) -> None:  # relay F.3
+    await relay.token("demo")
+    await relay.plane.policy.set_landing_page(False)
+    assert await names(relay) == []
+    head = public_list(relay).page_head()
+    assert 'type="application/json">[]</script>' in head
+    assert 'name="portal-landing-page-enabled" content="false"' in head
+
+
 async def test_one_that_nobody_serves_is_listed_for_three_minutes(relay: RelayDoor) -> None:  # relay E
     await relay.token("demo", ttl=3600)
     relay.door.clock.advance(179)
