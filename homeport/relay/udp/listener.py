@@ -14,6 +14,7 @@ from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.connection import QuicConnection
 from aioquic.tls import load_pem_private_key, load_pem_x509_certificates
 
+from homeport.kit.problems import Problem
 from homeport.relay.udp.public_port import PublicPort, bind
 from homeport.relay.udp.quic import QuicPeer, configuration
 from homeport.wire import udp_control
@@ -188,7 +189,13 @@ class Listener:
 
     def renew_certificate(self) -> None:
         """New connections are shown the certificate that the relay has now."""
-        pem = self._certificate()
+        try:
+            pem = self._certificate()
+        except Problem as problem:  # there is none any more: the one from before will do for those who know it
+            if not self._pem:
+                raise
+            log.warning("QUIC keeps the certificate from before", reason=problem.message)
+            return
         if pem == self._pem:
             return
         key = _KEY.search(pem)
