@@ -132,13 +132,15 @@ class Proxy:
 
 
 class Ssh:
-    """OpenSSH: the far end's client asks the server for a port, with AES-128-GCM as all the others have it."""
+    """OpenSSH: the far end's client asks the server for a port; by the cipher it chooses itself, or by another."""
 
-    name = "openssh -R"
-
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, cipher: str = "") -> None:
+        self.name = f"openssh -R ({cipher})" if cipher else "openssh -R"
         self._folder = folder
+        self._cipher = ["-c", cipher] if cipher else []
         for key in ("host", "user"):
+            if (folder / key).exists():
+                continue
             subprocess.run(
                 ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / key)],
                 check=True,
@@ -153,7 +155,7 @@ class Ssh:
         file.write_text(_SSHD.format(port=port, folder=self._folder))
         client = [
             *("ssh", "-N", "-F", "none", "-p", str(port), "-i", str(self._folder / "user")),
-            *("-c", "aes128-gcm@openssh.com", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"),
+            *(*self._cipher, "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"),
             *("-o", "ExitOnForwardFailure=yes", "-o", "LogLevel=ERROR", "-R"),
         ]
         with far_end(self._folder, mode) as far:
