@@ -11,8 +11,9 @@ from starlette.responses import Response
 from homeport.identity import Verb
 from homeport.identity.guard import CurrentCall, require
 from homeport.relay.envelope import EnvelopeRoute, read_json, success
+from homeport.relay.signing.asked import MAX_BODY_BYTES
 from homeport.relay.signing.issuing import TunnelCertificates
-from homeport.relay.signing.signing import MAX_BODY_BYTES, PATH, Signing
+from homeport.relay.signing.signing import PATH, Signing
 
 HEADER = "X-Portal-Access-Token"
 LARGEST_REQUEST = 64 * 1024  # bytes

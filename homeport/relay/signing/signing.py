@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 from collections.abc import Awaitable, Callable
-from email.utils import formatdate
-from functools import lru_cache
-from operator import itemgetter
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
-import orjson
 import structlog
 
 from homeport.identity.access import ANONYMOUS, Actor
@@ -20,57 +15,23 @@ from homeport.identity.client_address import network_of
 from homeport.kit.clock import Clock
 from homeport.kit.problems import Problem
 from homeport.relay.certificates.pairs import Pair
-from homeport.relay.envelope import Body, first_value
 from homeport.relay.lease import Lease
-from homeport.relay.problems import InvalidJson, LeaseRejected, RateLimited
+from homeport.relay.problems import LeaseRejected, RateLimited
 from homeport.relay.signing.algorithms import Algorithm, Signer, signer_of
+from homeport.relay.signing.asked import Asked, digest_of, read_asked
 from homeport.relay.signing.meter import MINUTE, Meter, Verdict
+from homeport.relay.signing.replies import JSON, NotSigned, Reply, enveloped, http_date, refused
 from homeport.wire.http_head import RequestHead
 
 log = structlog.get_logger()
 
 PATH = "/v1/sign"
 KEY_ID = "relay-cert"
-MAX_BODY_BYTES = 4096
 READ_BYTES = 64 * 1024  # what a front reads before it gives up: a body in between gets the answer of this path
 SKEW_SECONDS = 30
 LONGEST_NONCE = 128  # characters; clients send 32
 MOST_HOLDERS = 20_000  # who is counted at a time
 IN_THREADS = 2  # signatures of slow keys at once; the others wait their turn
-
-_JSON = b"application/json"
-_STATUS_LINES = {
-    200: b"HTTP/1.1 200 OK",
-    400: b"HTTP/1.1 400 Bad Request",
-    403: b"HTTP/1.1 403 Forbidden",
-    404: b"HTTP/1.1 404 Not Found",
-    405: b"HTTP/1.1 405 Method Not Allowed",
-    415: b"HTTP/1.1 415 Unsupported Media Type",
-    429: b"HTTP/1.1 429 Too Many Requests",
-    500: b"HTTP/1.1 500 Internal Server Error",
-}
-
-
-class Reply(NamedTuple):
-    """A response without its framing."""
-
-    status: int
-    body: bytes
-    kind: bytes = _JSON
-    more: tuple[tuple[bytes, bytes], ...] = ()
-
-    def encoded(self, *, keep_alive: bool, date: bytes) -> bytes:
-        """The whole HTTP/1.1 response."""
-        more = b"".join([b"%b: %b\r\n" % field for field in self.more]) if self.more else b""
-        return b"%b\r\nDate: %b\r\nContent-Type: %b\r\nContent-Length: %d\r\n%b%b\r\n%b" % (
-            _STATUS_LINES[self.status],
-            date,
-            self.kind,
-            len(self.body),
-            more,
-            b"" if keep_alive else b"Connection: close\r\n",
-            self.body,
-        )
 
 
 class _Wanted(NamedTuple):
@@ -148,14 +109,14 @@ class Signing:
         try:
             meter = self._meter(token, peer)
         except Problem as problem:
-            return _enveloped(problem)
+            return enveloped(problem)
         if method != b"POST":
             return refused(405, "method not allowed", (b"Allow", b"POST"))
-        if kind and not kind.lower().startswith(_JSON):
+        if kind and not kind.lower().startswith(JSON):
             return refused(415, "the body has to be application/json")
         try:
-            return self._wanted(_asked(body), self._signer_of(pair), meter)
-        except _NotSigned as problem:
+            return self._wanted(read_asked(body), self._signer_of(pair), meter)
+        except NotSigned as problem:
             return problem.reply
 
     async def run(self) -> None:
@@ -200,27 +161,27 @@ class Signing:
             self._signer = (pair, signer_of(pair.key_and_chain))
         return self._signer[1]
 
-    def _wanted(self, asked: _Asked, signer: Signer, meter: Meter) -> _Wanted:
+    def _wanted(self, asked: Asked, signer: Signer, meter: Meter) -> _Wanted:
         key_id, name, digest64, nonce, timestamp = asked
-        digest = _bytes(digest64)
+        digest = digest_of(digest64)
         if key_id != KEY_ID:
-            raise _NotSigned(403, "there is no such key")
+            raise NotSigned(403, "there is no such key")
         if abs(int(self._clock.now().timestamp()) - timestamp) > SKEW_SECONDS:
-            raise _NotSigned(400, f"timestamp_unix is more than {SKEW_SECONDS} s from the relay's time")
+            raise NotSigned(400, f"timestamp_unix is more than {SKEW_SECONDS} s from the relay's time")
         algorithm = signer.algorithms.get(name)
         if algorithm is None:
-            raise _NotSigned(400, f"the key makes no such signatures: use {', '.join(signer.algorithms)}")
+            raise NotSigned(400, f"the key makes no such signatures: use {', '.join(signer.algorithms)}")
         if len(digest) != algorithm.digest_bytes:
-            raise _NotSigned(400, f"the digest of {algorithm.name} has {algorithm.digest_bytes} bytes")
+            raise NotSigned(400, f"the digest of {algorithm.name} has {algorithm.digest_bytes} bytes")
         if len(nonce) > LONGEST_NONCE:
-            raise _NotSigned(400, f"the nonce is longer than {LONGEST_NONCE} characters")
+            raise NotSigned(400, f"the nonce is longer than {LONGEST_NONCE} characters")
         now = self._clock.monotonic()
         verdict = meter.take(nonce, self._limit, now)
         if verdict is Verdict.USED:
-            raise _NotSigned(400, "the nonce was used before")
+            raise NotSigned(400, "the nonce was used before")
         if verdict is Verdict.TOO_MANY:
             wait = b"%d" % meter.retry_after(now)
-            raise _NotSigned(429, "too many handshakes of this tunnel were signed", (b"Retry-After", wait))
+            raise NotSigned(429, "too many handshakes of this tunnel were signed", (b"Retry-After", wait))
         return _Wanted(algorithm, digest, signer.slow)
 
     async def _later(self, wanted: _Wanted, keep_alive: bool) -> bytes:
@@ -234,68 +195,7 @@ class Signing:
             return await asyncio.to_thread(wanted.signed)
 
     def _date(self) -> bytes:
-        return _http_date(int(self._clock.now().timestamp()))
-
-
-_Asked = tuple[str, str, str, str, int]
-_TEXTS = ("key_id", "algorithm", "digest", "nonce")
-_TYPES = (str, str, str, str, int)
-_IN_ORDER: Callable[[dict[str, object]], tuple[Any, ...]] = itemgetter(*_TEXTS, "timestamp_unix")
-
-
-class _NotSigned(Exception):
-    def __init__(self, status: int, reason: str, *more: tuple[bytes, bytes]) -> None:
-        super().__init__(reason)
-        self.reply = refused(status, reason, *more)
-
-
-def refused(status: int, reason: str, *more: tuple[bytes, bytes]) -> Reply:
-    """`{"error": reason}`: this path has no envelope."""
-    return Reply(status, orjson.dumps({"error": reason}) + b"\n", more=more)
-
-
-def _enveloped(problem: Problem) -> Reply:
-    error = {"code": problem.code, "message": problem.message}
-    return Reply(problem.status, orjson.dumps({"ok": False, "error": error}) + b"\n")
-
-
-def _asked(body: bytes) -> _Asked:
-    """Keys in any case, as all of the relay reads them; the usual case takes a short way. Raises _NotSigned."""
-    if len(body) > MAX_BODY_BYTES:
-        raise _NotSigned(400, f"the body is larger than {MAX_BODY_BYTES} bytes")
-    try:
-        value = first_value(body)
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise _NotSigned(400, "the body is no JSON object")
-    try:
-        asked = _IN_ORDER(value)
-    except KeyError:
-        asked = ()  # another case, or it is missing
-    if tuple(map(type, asked)) == _TYPES and all(asked):
-        return cast(_Asked, asked)
-    folded = Body({key.lower(): each for key, each in value.items()})
-    try:
-        texts = [folded.text(name) for name in _TEXTS]
-        timestamp = folded.number("timestamp_unix")
-    except InvalidJson as problem:
-        raise _NotSigned(400, problem.message) from None
-    if missing := next((name for name, text in zip(_TEXTS, texts, strict=True) if not text), None):
-        raise _NotSigned(400, f"{missing} is missing")
-    return texts[0], texts[1], texts[2], texts[3], timestamp
-
-
-def _bytes(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise _NotSigned(400, "the digest is no base64") from None
-
-
-@lru_cache(maxsize=2)
-def _http_date(second: int) -> bytes:
-    return formatdate(second, usegmt=True).encode()
+        return http_date(int(self._clock.now().timestamp()))
 
 
 def _act(key: str, meter: Meter, signed: int, refused_: int) -> Act:

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from homeport.relay.certificates.pairs import Pair
-from homeport.relay.signing.signing import Reply
+from homeport.relay.signing.replies import Reply
 from homeport.testing.certificates import TestAuthority
 from homeport.testing.clock import ManualClock
 from tests.relay.signing.conftest import PEER, TOKEN, Answer, Desk, pair_with
