@@ -71,8 +71,8 @@ class FrontConnection:
     """One connection while it is here."""
 
     __slots__ = (
-        "_address", "_again", "_buffer", "_fd", "_front", "_loop", "_name", "_stream", "_task", "_timer", "_until",
-        "_watching",
+        "_address", "_again", "_buffer", "_fd", "_front", "_left", "_loop", "_name", "_stream", "_task", "_timer",
+        "_until", "_watching",
     )  # fmt: skip
 
     def __init__(self, front: Front, stream: TlsStream, address: str, name: str | None) -> None:
@@ -85,6 +85,7 @@ class FrontConnection:
         self._buffer = bytearray()
         self._task: asyncio.Task[None] | None = None
         self._watching = False
+        self._left = False  # what is still in the buffer is nobody's
         # Who asks often asks with the same head: it is read once.
         self._again: tuple[bytes, RawRoute, RequestHead] | None = None
         self._until = self._loop.time() + HEAD_TIMEOUT
@@ -112,6 +113,7 @@ class FrontConnection:
             self._timer = self._loop.call_later(left, self._late)
 
     def _leave(self) -> None:
+        self._left = True
         self._front.connections.discard(self)
         self._timer.cancel()
         self._watch(False)
@@ -135,7 +137,7 @@ class FrontConnection:
 
     def _took(self, data: bytes) -> None:
         self._buffer += data
-        while self._buffer and self._task is None:
+        while self._buffer and self._task is None and not self._left:
             if not self._next():
                 break
         else:
@@ -180,6 +182,7 @@ class FrontConnection:
         if refusal is None:
             return False
         del self._buffer[:size]
+        self._left = False
         self._front.connections.add(self)
         self._watch(True)
         self._timer = self._loop.call_later(KEEP_ALIVE, self._late)
