@@ -42,6 +42,7 @@ MOST_OF_SERVICE = 20
 MOST_OF_PERSON = 50
 UPKEEP_SECONDS = 2.0
 PEOPLE_SECONDS = 20.0  # between two looks for owners who are gone
+SWEEP_SECONDS = 600.0  # between two looks for what expired long ago
 AGAIN_SECONDS = 120.0  # an agent that fails for so long is made anew
 SHOWN_EXPIRED = timedelta(days=1)
 _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
@@ -95,6 +96,7 @@ class Shares:
         self._proxy = proxy
         self._running: dict[str, Running] = {}
         self._stale: set[str] = set()  # services that changed
+        self._swept = clock.monotonic()
         self._starts: set[asyncio.Task[None]] = set()
         bus.subscribe(Change, self._heard)
 
@@ -140,11 +142,15 @@ class Shares:
         stale, self._stale = self._stale, set()
         if stale:
             await self._follow(stale)
-        async with self._database.write() as session:
-            await store.delete_expired(session, now - SHOWN_EXPIRED)
+        if self._clock.monotonic() - self._swept >= SWEEP_SECONDS:
+            self._swept = self._clock.monotonic()
+            async with self._database.write() as session:
+                await store.delete_expired(session, now - SHOWN_EXPIRED)
 
     async def tidy_people(self) -> None:
         """End what people share who are gone or banned."""
+        if not self._running:
+            return
         async with self._database.read() as session:
             rows = await store.every_share(session)
         people = {share.owner_id for share, _ in rows if share.owner_id.startswith("usr_")}
@@ -332,8 +338,8 @@ class Shares:
             elif now - one.tried_at >= AGAIN_SECONDS:
                 async with self._database.read() as session:
                     found = await store.find_share(session, one.id)
-                if found is not None:
-                    await self._stop(one)
+                await self._stop(one)
+                if found is not None and self._running.get(one.id) is one:  # else it was ended meanwhile
                     self._start(*found)
 
     async def _forget(self, running: Running) -> None:

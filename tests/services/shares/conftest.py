@@ -41,6 +41,7 @@ class PlayedAgent:
         self.wanted = wanted
         self.running = False
         self.stopped = 0
+        self.state: Any = ""  # what it says of itself, if not how it is
         self.hostname = f"{wanted.identity.name}.{ROOT}"
         self._now = now
         self.connections = 0
@@ -53,7 +54,7 @@ class PlayedAgent:
         self.stopped += 1
 
     def statuses(self) -> Sequence[Status]:
-        state: Any = "online" if self.running else "connecting"
+        state: Any = self.state or ("online" if self.running else "connecting")
         relays = self.wanted.relays or (BASE_URL,)
         url = f"https://{self.hostname}:8443"
         return [Status(state, url, self._now(), relay=one, hostname=self.hostname) for one in relays]

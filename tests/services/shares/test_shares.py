@@ -8,8 +8,10 @@ import pytest
 
 from homeport.identity import Role
 from homeport.kit.changes import Change
+from homeport.relay.lease import Lease, TunnelIdentity
 from homeport.services.models import ServiceRow
 from homeport.services.shares import store
+from homeport.services.shares.shares import AGAIN_SECONDS
 from tests.services.shares.conftest import House
 
 
@@ -231,6 +233,57 @@ async def test_the_audit_log_tells_who_shared_what_and_who_ended_it(house: House
     assert told["share_service"]["details"]["access"] == "signed_in"
     assert told["share_service"]["details"]["service"] == "shop"
     assert told["end_tunnel"]["target_id"] == made["id"]
+
+
+def lease_of(house: House, name: str, owner_id: str | None) -> Lease:
+    """A tunnel of an agent elsewhere."""
+    now = house.front.clock.now()
+    address = "0x" + "ab" * 20
+    lease = Lease(f"lse_{name}", TunnelIdentity(name, address), f"{name}.localhost", now, now, now, owner_id=owner_id)
+    lease.traffic.received = 7
+    house.relay.held.append(lease)
+    return lease
+
+
+async def test_tunnels_of_agents_elsewhere_are_their_owners(house: House) -> None:
+    token = await house.person("kate", scopes="services:read,services:write")
+    kate = await house.front.identity.sessions.find(token)
+    assert kate is not None
+    lease_of(house, "hers", kate.id)
+    lease_of(house, "nobodys", None)
+    (row,) = await listed(house, token)
+    assert (row["kind"], row["url"], row["bytes_in"], row["mine"]) == ("lease", "https://hers.localhost:8443", 7, True)
+    assert [row["name"] for row in await listed(house)] == []
+    assert {row["name"] for row in await listed(house, all=True)} == {"hers", "nobodys"}
+    async with house.front.client(token) as client:
+        assert (await client.get("/api/tunnels/lse_nobodys")).status_code == 404
+        assert (await client.delete("/api/tunnels/lse_nobodys")).status_code == 404
+        assert (await client.delete("/api/tunnels/lse_hers")).status_code == 204
+    assert [lease.id for lease in house.relay.held] == ["lse_nobodys"]
+
+
+async def test_the_lease_of_a_share_is_not_listed_beside_it(house: House) -> None:
+    await house.service()
+    await house.share(name="demo")
+    lease = lease_of(house, "demo", None)
+    lease.identity = TunnelIdentity("demo", house.agents["demo"].wanted.identity.address)
+    assert [row["kind"] for row in await listed(house, all=True)] == ["share"]
+
+
+async def test_an_agent_that_gets_nowhere_is_made_anew(house: House) -> None:
+    await house.service()
+    await house.share(name="demo")
+    first = house.agents["demo"]
+    first.state = "offline"
+    await house.shares.tidy()
+    (row,) = await listed(house)
+    assert row["status"] == "error"
+    house.front.clock.advance(AGAIN_SECONDS + 1)
+    await house.shares.tidy()
+    await house.settle()
+    assert first.stopped == 1
+    assert house.agents["demo"].running
+    assert house.agents["demo"].wanted.identity == first.wanted.identity
 
 
 async def test_an_owner_is_a_person_of_the_portal(house: House) -> None:
