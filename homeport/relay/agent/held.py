@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from homeport.relay.agent.relays import Relay
+from homeport.relay.agent.status import Traffic
 
 
 @dataclass(slots=True)
@@ -14,7 +15,7 @@ class Held:
     """A lease at one relay. `token` and `expires_at` (UTC) change as it is renewed: read them when they are used.
 
     `tcp_addr` and `udp_addr` are host:port, empty where none was given. `answers`: by host name, what proves it to a
-    certificate authority just now.
+    certificate authority just now. `traffic` is the tunnel's, for who carries some of it.
     """
 
     relay: Relay
@@ -27,6 +28,7 @@ class Held:
     udp_addr: str = ""
     udp_enabled: bool = False
     answers: dict[str, ssl.SSLContext] = field(default_factory=dict, repr=False)
+    traffic: Traffic = field(default_factory=Traffic)
 
     @property
     def url(self) -> str:

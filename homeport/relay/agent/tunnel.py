@@ -167,6 +167,7 @@ class Tunnel:
         protocol = await client.protocol()
         held = self.held = await client.register(self._parts.wish, protocol)
         log.info("registered", relay=self.relay.url, hostname=held.hostname, protocol=protocol)
+        held.traffic = self.traffic
         self._parts.changed()
         await together(
             f"tunnel:{held.hostname}",

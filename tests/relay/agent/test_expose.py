@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.server
 import json
 import socket
@@ -26,6 +27,7 @@ from homeport.relay.agent import Agent, Automatic, FromTheRelay, Relay, TcpTarge
 from homeport.relay.agent.identity import new_identity
 from homeport.relay.agent.tls import TlsEngine
 from homeport.testing.portal import PortalProcess
+from homeport.testing.relay_portal import RelayPortal
 
 from .conftest import until
 
@@ -202,6 +204,68 @@ def test_what_is_no_target_is_a_mistake_of_usage(portal: PortalProcess) -> None:
 
     assert done.returncode == 2
     assert "3000" in done.stderr
+
+
+def test_ports_for_bytes_and_datagrams_lead_to_the_same_number(
+    echoes: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with RelayPortal(tmp_path_factory.mktemp("ports")) as portal:
+        with portal.api() as api:
+            for kind in ("udp", "tcp-port"):
+                assert api.post(f"/admin/settings/{kind}", json={"enabled": True, "max_leases": 0}).is_success
+        with exposed(portal, str(echoes), "--name", "ports", "--tcp", "--udp") as verb:
+            status = verb.state("online")
+
+            answers = [
+                _echo(socket.SOCK_STREAM, int(status["tcp_addr"].rpartition(":")[2])),
+                _echo(socket.SOCK_DGRAM, int(status["udp_addr"].rpartition(":")[2])),
+            ]
+
+            assert answers == [b"hello", b"hello"]
+            assert verb.until(lambda line: line.get("event") == "traffic" and line["sent"] >= 10)
+
+
+@pytest.fixture
+def echoes() -> Iterator[int]:
+    """The port of a service that says what it is told, by TCP and by UDP."""
+    datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    datagrams.bind(("127.0.0.1", 0))
+    stream = socket.create_server(("127.0.0.1", datagrams.getsockname()[1]))
+
+    def echo_datagrams() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                data, address = datagrams.recvfrom(2000)
+                datagrams.sendto(data, address)
+
+    def echo_streams() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = stream.accept()
+                with connection:
+                    connection.sendall(connection.recv(100))
+
+    for serve in (echo_datagrams, echo_streams):
+        threading.Thread(target=serve, daemon=True).start()
+    yield stream.getsockname()[1]
+    datagrams.close()
+    stream.close()
+
+
+def _echo(kind: socket.SocketKind, port: int) -> bytes:
+    """What comes back. A datagram is sent again: the agent's connection for them comes up after the tunnel."""
+    with socket.socket(socket.AF_INET, kind) as sock:
+        sock.connect(("127.0.0.1", port))
+        if kind is socket.SOCK_STREAM:
+            sock.settimeout(10)
+            sock.sendall(b"hello")
+            return sock.recv(100)
+        sock.settimeout(1)
+        for _ in range(20):
+            sock.sendall(b"hello")
+            with contextlib.suppress(TimeoutError):
+                return sock.recv(100)
+    return b""
 
 
 async def test_what_the_relay_forwards_is_ciphertext_that_only_the_agent_can_read(
