@@ -66,6 +66,11 @@ class Thumbnails:
         bus.subscribe(LeaseBegan, self._began)
         bus.subscribe(LeaseEnded, self._ended)
 
+    @property
+    def busy(self) -> int:
+        """Pictures that are being made, or wait for it."""
+        return len(self._queued)
+
     def at(self, hostname: str) -> Picture | None:
         """The picture of the public tunnel of this name, if there is one now."""
         lease = self._leases.at(hostname)
