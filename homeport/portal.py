@@ -41,6 +41,7 @@ from homeport.services.parts import Services
 from homeport.services.proxy import Limits, Proxy
 from homeport.services.quota import holdings
 from homeport.services.retention import EVENTS_RULE
+from homeport.services.schemas import is_reserved
 from homeport.services.shares import http as shares_http
 from homeport.services.shares.assembly import assembled as shares_assembled
 from homeport.services.stacks import Stacks
@@ -117,7 +118,7 @@ class Portal:
         )  # fmt: skip
         self.relay = Relay(
             self.database, lambda: self.settings, self.options, self.clock, self.bus, self.guard, self.tls,
-            self.identity.audit.append, taken=self._has_app,
+            self.identity.audit.append, taken=lambda label: is_reserved(label) or self._has_app(label),
         )  # fmt: skip
         self.identity.wallet_of = self.relay.wallets.actor_of
         self.config_file = ConfigFile(data, lambda: self.settings)
@@ -192,6 +193,7 @@ class Portal:
             chance=random.SystemRandom(),
             events_kept=lambda: int(self.options.get(EVENTS_RULE.key, EVENTS_RULE.default)),
         )
+        services.requests.has_tunnel = self.relay.has
         self.shares = shares_assembled(
             self.database, lambda: self.settings, self.sealer, self.clock, self.bus, self.guard, self.identity,
             self.relay, services.routes,
@@ -213,6 +215,8 @@ class Portal:
         stack.callback(front.close)
 
         def find(name: str | None) -> Handler | None:
+            if name is not None and self._leads_to_app(name):  # whoever else has the name
+                return app_handler
             return self.relay.handler_for(name) or (app_handler if self._is_apps(name) else front)
 
         ingress = Ingress(find, challenge=self.tls.answer_hello, plain=self.tls.answer_plain)
@@ -244,6 +248,10 @@ class Portal:
 
     def _is_apps(self, name: str | None) -> bool:
         return name is not None and (name.lower().endswith(f".{self.settings.domain}") or self._has_domain(name))
+
+    def _leads_to_app(self, name: str) -> bool:
+        label, _, parent = name.partition(".")
+        return (parent == self.settings.domain and self._has_app(label)) or self._has_domain(name)
 
     def _has_app(self, label: str) -> bool:
         return self.services is not None and self.services.routes.find(label.partition(".")[0]) is not None

@@ -187,8 +187,9 @@ class Relay:
         return Front(usual, context_for, protocol, self.connector, self.routes)
 
     def has(self, label: str) -> bool:
-        """Whether a tunnel has this name below the domain."""
-        return self._lease_at(f"{label}.{self._settings().domain}") is not None
+        """Whether visitors reach a tunnel by this name below the domain."""
+        lease = self._lease_at(f"{label}.{self._settings().domain}")
+        return lease is not None and self.policy.routable(lease.key)
 
     def _sessions(self, lease: Lease) -> Sessions:
         self._tls.keyless.include(lease.hostname)

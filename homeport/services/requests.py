@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -73,6 +73,7 @@ class DeployRequests:
         self._deployments = deployments
         self._timeline = timeline
         self._routes = routes
+        self.has_tunnel: Callable[[str], bool] = lambda _name: False  # whether visitors reach one by this name
 
     async def create(self, actor: Actor, wanted: CreateService, once: Once | None) -> dict[str, Any]:
         """A new service and its first deploy."""
@@ -103,6 +104,8 @@ class DeployRequests:
         await self._origins.admit(service, {name: one.value for name, one in variables.items()})
         if wanted.name in self._settings.units:
             raise NameTaken(f"The name {wanted.name!r} is taken by a unit of this machine.")
+        if self.has_tunnel(wanted.name):
+            raise NameTaken(f"The name {wanted.name!r} is taken by a tunnel: end or deny it first.")
         try:
             async with self._database.write() as session:
                 if known := await self._remembered(session, once):

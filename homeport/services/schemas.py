@@ -16,6 +16,11 @@ MAX_COMPOSE = 262_144  # characters
 CUSTOMER = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
 
+def is_reserved(name: str) -> bool:
+    """Whether nobody may have this name below the portal's: it would be taken for the portal's own, or for an id."""
+    return name in RESERVED_NAMES or name.startswith("svc-")
+
+
 class _In(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
@@ -86,7 +91,7 @@ class CreateService(_In):
     def _is_label(cls, value: str) -> str:
         if not LABEL.match(value):
             raise ValueError("use 1 to 63 small letters, digits and inner hyphens: the name becomes a host name")
-        if value in RESERVED_NAMES or value.startswith("svc-"):
+        if is_reserved(value):
             raise ValueError("this name is reserved")
         return value
 
