@@ -94,3 +94,11 @@ async def test_the_page_carries_an_array_that_other_pages_can_read(relay: RelayD
     assert not {"identity_key", "address", "client_ip", "ClientIP", "BPS", "owner_id"} & set(by_name["demo"])
     assert 'name="portal-landing-page-enabled" content="true"' in head
     assert 'name="portal-release-version" content="v' in head
+
+
+async def test_the_page_makes_nobody_ask_another_site_for_a_picture(relay: RelayDoor) -> None:  # relay L.20
+    await relay.token("demo", metadata={"thumbnail": "https://tracker.example/a.png", "owner": "Ann"})
+    await relay.token("seen", OTHER_WALLET, metadata={"thumbnail": "data:image/png;base64,AAAA"})
+    assert "tracker.example" not in public_list(relay).page_head()
+    by_name = {row["name"]: row["Metadata"] for row in public_list(relay).rows()}
+    assert by_name == {"demo": {"owner": "Ann"}, "seen": {"thumbnail": "/thumbnail/seen.localhost"}}
