@@ -18,7 +18,7 @@ from pathlib import Path
 
 from bench.figures import Figure
 
-NAMES = ("redeploy", "crash", "deploy", "list", "auth", "logs", "proxy", "sign", "relay", "idle")
+NAMES = ("redeploy", "crash", "deploy", "list", "auth", "logs", "proxy", "sign", "relay", "udp", "idle")
 DRIVEN = ("redeploy", "crash")
 NEEDS_DOCKER = ("deploy",)  # asked for by name only
 RESULTS = Path(__file__).parent / "results"

@@ -16,6 +16,7 @@ from homeport.relay.agent.problems import LeaseLost, RelayRefused, RelayUnreacha
 from homeport.relay.agent.relays import Relay
 from homeport.relay.agent.status import Traffic
 from homeport.relay.agent.targets import TcpTarget
+from homeport.relay.agent.tcp import connect
 from homeport.relay.agent.udp_flows import LocalFlows
 from homeport.wire import udp_control
 
@@ -117,8 +118,9 @@ class UdpTunnel:
         host, port = self._relay.destination
         try:
             async with asyncio.timeout(DIAL_SECONDS):
+                sock = await connect(host, port)
                 _, writer = await asyncio.open_connection(
-                    host, port, ssl=self._relay.context, server_hostname=self._relay.host
+                    sock=sock, ssl=self._relay.context, server_hostname=self._relay.host
                 )
         except ssl.SSLCertVerificationError as problem:
             raise RelayUntrusted(f"{self._relay.url} shows a certificate that is not trusted: {problem}") from None

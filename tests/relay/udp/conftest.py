@@ -57,7 +57,9 @@ class UdpRelay:
         self.leases: dict[str, Lease] = {}
         self.clock = SystemClock()
         authority = TestAuthority()
-        pair = authority.sign(["relay.test", "*.relay.test"], begins=datetime.now(UTC) - timedelta(hours=1))
+        pair = authority.sign(
+            ["relay.test", "*.relay.test", "relay.localhost"], begins=datetime.now(UTC) - timedelta(hours=1)
+        )
         self.pem = (pair.key + pair.cert).encode()
         self.trusted = pair.cert
         self.place = Place("127.0.0.1", 0)

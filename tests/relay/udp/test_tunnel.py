@@ -8,6 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from homeport.relay.agent.relays import Relay, client_context
+from homeport.relay.agent.targets import TcpTarget
+from homeport.relay.agent.udp import UdpTunnel
 from homeport.relay.token_bucket import TokenBucket
 from homeport.testing.certificates import TestAuthority
 from homeport.testing.waiting import eventually
@@ -193,6 +196,16 @@ async def test_an_agent_that_loses_its_relay_connects_again(relay: UdpRelay, tar
     await eventually(lambda: tunnel.state == "offline")
     await eventually(lambda: tunnel.state == "online", 20)
     assert await Visitor(port).asks(b"hello") == b"hello"
+
+
+async def test_a_relay_below_localhost_is_this_machine(relay: UdpRelay, target: Target) -> None:
+    await relay.lease("game", "t1")
+    known = Relay(f"https://relay.localhost:{relay.place.port}", client_context(relay.trusted))
+    tunnel = UdpTunnel(known, relay.place.port, lambda: "t1", TcpTarget("127.0.0.1", target.port), relay.clock)
+    task = asyncio.create_task(tunnel.run())
+    await eventually(lambda: tunnel.state == "online", 20)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_a_relay_that_is_somebody_else_gets_no_token(relay: UdpRelay, target: Target) -> None:
