@@ -162,6 +162,21 @@ def test_ending_it_asks_first_and_then_nobody_reaches_it(page: Page, portal: Por
     expect(page.locator("[data-tunnel=inside]")).to_be_visible()
 
 
+def test_a_tunnel_that_nobody_reaches_is_told_with_its_reason(page: Page, portal: PortalProcess, keep: Keep) -> None:
+    row = portal.ask("share", "page", "--name", "far", "--relay", "https://169.254.169.254")
+    page.goto("/")
+    expect(page.get_by_role("region", name="Broken")).to_contain_text("Nobody reaches the tunnel far")
+    keep(page, "home-broken-tunnel")
+    page.get_by_role("link", name="See the tunnel").click()
+    expect(page.get_by_text("Visitors do not reach it")).to_be_visible()
+    expect(page.get_by_text("link-local")).to_be_visible()
+    keep(page, "tunnel-error")
+    page.goto("/tunnels")
+    expect(page.get_by_text("far is not reachable")).to_be_visible()
+    keep(page, "tunnels-error")
+    assert portal.homeport("tunnels", "end", row["id"]).returncode == 0
+
+
 def test_a_tunnel_that_has_ended_says_so(page: Page, keep: Keep) -> None:
     page.goto("/tunnels/shr_gone")
     expect(page.get_by_role("heading", name="This tunnel has ended")).to_be_visible()
@@ -273,8 +288,16 @@ def test_by_keyboard_alone_a_service_is_shared(visit: Visit) -> None:
     expect(page.get_by_role("region", name="Tunnels").locator("[data-tunnel]").first).to_be_visible()
 
 
+def test_a_row_of_the_services_leads_to_the_dialog(visit: Visit) -> None:
+    page = visit("/services")
+    page.get_by_role("button", name="More about page").click()
+    page.get_by_role("menuitem", name="Share").click()
+    expect(page.get_by_role("dialog").get_by_label("Everyone")).to_be_visible()
+
+
 def test_the_palette_shares_a_service(visit: Visit) -> None:
     page = visit("/")
+    expect(page.get_by_role("navigation", name="Main")).to_be_visible()
     page.keyboard.press("Control+k")
     page.get_by_placeholder("Go to").fill("share page")
     page.get_by_text("Share page").first.click()

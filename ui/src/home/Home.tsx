@@ -15,6 +15,7 @@ import { useServiceActions } from "../services/actions";
 import { RowActions } from "../services/RowActions";
 import { Source } from "../services/Source";
 import { useCan } from "../session/session";
+import { type Tunnel, tunnelsQuery } from "../tunnels/calls";
 import classes from "./Home.module.css";
 import { Machine } from "./Machine";
 
@@ -28,6 +29,7 @@ export default function Home() {
   const failed = useQuery(servicesQuery({ ...LATEST, status: "failed" }));
   const deploying = useQuery(servicesQuery({ ...LATEST, status: "deploying" }));
   const running = useQuery(servicesQuery({ per_page: 1, status: "running" }));
+  const tunnels = useQuery({ ...tunnelsQuery(false), refetchInterval: 15_000, enabled: can("tunnels.read") });
   if (latest.isPending) return <Loading rows={8} />;
   if (latest.error) return <Failed error={latest.error} what="your services" retry={latest.refetch} />;
   if (latest.data.total === 0)
@@ -41,6 +43,7 @@ export default function Home() {
   const ill = rows.filter((row) => serviceStatus(row) === "unhealthy");
   const broken = [...(failed.data?.data ?? []), ...ill];
   const busy = deploying.data?.data ?? [];
+  const unreachable = (tunnels.data?.data ?? []).filter((one) => one.status === "error");
   const actions = (
     <Group gap="md">
       <Text size="sm" c="dimmed" className="num">
@@ -56,16 +59,19 @@ export default function Home() {
   return (
     <Page title="Home" actions={actions}>
       <FirstSteps />
-      {failed.data && broken.length === 0 && (
+      {failed.data && broken.length + unreachable.length === 0 && (
         <Group gap={8} className={classes.well}>
           <IconCircleCheck size={18} stroke={1.8} aria-hidden />
           <Text size="sm">Nothing is broken.</Text>
         </Group>
       )}
-      {broken.length > 0 && (
+      {broken.length + unreachable.length > 0 && (
         <Stack gap="xs" role="region" aria-label="Broken">
           {broken.map((row) => (
             <Broken key={row.id} row={row} />
+          ))}
+          {unreachable.map((one) => (
+            <Unreachable key={one.id} tunnel={one} />
           ))}
         </Stack>
       )}
@@ -150,6 +156,21 @@ function Broken({ row }: { row: ServiceRow }) {
             See what went wrong
           </Button>
         )}
+      </Group>
+    </Alert>
+  );
+}
+
+function Unreachable({ tunnel }: { tunnel: Tunnel }) {
+  return (
+    <Alert color="red" variant="light" icon={<IconAlertTriangle />} title={`Nobody reaches the tunnel ${tunnel.name}`}>
+      <Group justify="space-between" gap="sm">
+        <Text size="sm" maw={700}>
+          {tunnel.error}
+        </Text>
+        <Button size="xs" variant="default" component={Link} to={`/tunnels/${tunnel.id}`}>
+          See the tunnel
+        </Button>
       </Group>
     </Alert>
   );

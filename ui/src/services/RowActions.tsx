@@ -7,6 +7,7 @@ import {
   IconRefresh,
   IconRocket,
   IconSettings,
+  IconShare3,
   IconTerminal2,
 } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
@@ -78,6 +79,16 @@ export function RowActions({ service }: { service: ServiceRow }) {
           {can("services.deploy") && !deploying && (
             <Menu.Item leftSection={<IconRocket size={16} />} onClick={() => redeploy.mutate({ ref })}>
               Redeploy
+            </Menu.Item>
+          )}
+          {can("tunnels.write") && (
+            <Menu.Item
+              leftSection={<IconShare3 size={16} />}
+              component={Link}
+              to={`/services/${ref}`}
+              search={{ share: true } as never}
+            >
+              Share…
             </Menu.Item>
           )}
           <Menu.Item leftSection={<IconTerminal2 size={16} />} component={Link} to={`/services/${ref}/logs`}>
