@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from homeport.wire import client_hello, ech, ethereum, http1, http_head, log_line, siwe, udp_control, udp_frames
+from homeport.wire import (
+    client_hello,
+    ech,
+    ethereum,
+    http1,
+    http_head,
+    log_line,
+    relay_descriptor,
+    siwe,
+    udp_control,
+    udp_frames,
+)
 
 Feed = Callable[[Sequence[bytes], Callable[[object], None]], list[object]]
 LONGEST_INPUT = 48 * 1024  # bytes of a fuzzed one
@@ -117,6 +129,20 @@ def feed_control(pieces: Sequence[bytes], look: Callable[[object], None]) -> lis
     return events or [last]
 
 
+def descriptor(data: bytes) -> object:
+    """Read, and its signature looked at, as announcements are."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    found = relay_descriptor.read(value)
+    try:
+        found.verify()
+    except relay_descriptor.InvalidDescriptor as problem:
+        return found, str(problem), found.host
+    return found, found.host
+
+
 def record(kind: int, content: bytes) -> bytes:
     return struct.pack(">BHH", kind, 0x0301, len(content)) + content
 
@@ -167,6 +193,13 @@ SIGNATURE = (
     b"4997edc6b8630c5ab7a7d16ebb8818a78bdfa6b4082ede6eb83ba8e794682ef01b"
 )
 
+DESCRIPTOR = (
+    b'{"address":"0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A","version":"7","issued_at":"2026-05-01T00:00:00.123456789Z",'
+    b'"expires_at":"2026-05-01T02:05:00.1+02:00","api_https_addr":"https://relay.example.com/relay/","supports_tcp":true,'
+    b'"active_connections":3,"tcp_bps":1024.5,"wireguard_public_key":"k\\u003c","wireguard_port":1,"signature":"IJJ8lvunHZ3'
+    b'llHWFjN4LAURSwLWttbRHjWms53M/S5c4MuRyPI6axt9byAUE4ImUqtUiM0k5F11RzoZI7I59nmM="}'
+)
+
 PARSERS = (
     Parser(
         (client_hello.ClientHelloReader,),
@@ -202,6 +235,11 @@ PARSERS = (
         holds=udp_control.MAX_MESSAGE_BYTES + 2 * PIECE,
     ),
     Parser((udp_frames.decode,), at_once(udp_frames.decode), (udp_frames.encode(300, b"sent"), b"\xff" * 9 + b"\x01x")),
+    Parser(
+        (relay_descriptor.read,),
+        at_once(descriptor, relay_descriptor.InvalidDescriptor),
+        (DESCRIPTOR, DESCRIPTOR.replace(b"1024.5", b"1e300"), b"[]"),
+    ),
     Parser(
         (ech.check_config_list,),
         at_once(ech.check_config_list, ech.InvalidConfigList),

@@ -61,6 +61,7 @@ class TlsStream:
     def __init__(self, sock: socket.socket, context: ssl.SSLContext, name: str | None) -> None:
         self.sock = sock
         self.ended = ""
+        self._early = b""  # decrypted, and not yet asked for
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
         self._machine = threading.Lock()  # OpenSSL's state
@@ -87,6 +88,9 @@ class TlsStream:
     def recv(self, limit: int) -> bytes:
         while True:
             with self._machine:
+                if self._early:
+                    data, self._early = self._early[:limit], self._early[limit:]
+                    return data
                 try:
                     data = self._tls.read(limit)
                     if not data:
@@ -111,6 +115,10 @@ class TlsStream:
 
     def half_close(self) -> None:
         with self._sending:
+            with self._machine, contextlib.suppress(ssl.SSLWantReadError, ssl.SSLZeroReturnError, ssl.SSLEOFError):
+                # Python's unwrap also looks for the peer's notice, and breaks on data that came before it.
+                while data := self._tls.read(_PIECE):
+                    self._early += data
             with self._machine, contextlib.suppress(ssl.SSLWantReadError, ssl.SSLZeroReturnError):
                 self._tls.unwrap()
             self._flush()
