@@ -126,6 +126,7 @@ class FakeRelay:
     ttl: int = 120
     extra: dict[str, Any] = field(default_factory=dict)  # of the answer to a registration
     refusals: dict[str, Refusal] = field(default_factory=dict)  # by path, until it is taken away
+    siwe_domain: str = ""  # of the messages to sign, instead of its own
     accepts: bool = True  # False: connections are taken and nothing is said
     requests: list[tuple[str, dict[str, str], dict[str, Any]]] = field(default_factory=list)
 
@@ -268,7 +269,8 @@ class FakeRelay:
         if path == "/sdk/register/challenge":
             self._count += 1
             number = f"rch_{self._count:016x}"
-            message = _siwe(self.port, asked["identity"]["address"], number)
+            domain = self.siwe_domain or f"localhost:{self.port}"
+            message = _siwe(domain, asked["identity"]["address"], number)
             self._challenges[number] = (message, asked)
             return 201, {"challenge_id": number, "expires_at": expires_at, "siwe_message": message}
         if path == "/sdk/register":
@@ -309,16 +311,16 @@ class FakeRelay:
 _OPEN = {"/sdk/domain", "/sdk/register/challenge", "/sdk/register"}
 
 
-def _siwe(port: int, address: str, number: str) -> str:
+def _siwe(domain: str, address: str, number: str) -> str:
     now = datetime.now(UTC).replace(microsecond=0)
     return "\n".join(
         (
-            f"localhost:{port} wants you to sign in with your Ethereum account:",
+            f"{domain} wants you to sign in with your Ethereum account:",
             address,
             "",
             "Register a portal lease",
             "",
-            f"URI: https://localhost:{port}/sdk/register",
+            f"URI: https://{domain}/sdk/register",
             "Version: 1",
             "Chain ID: 1",
             "Nonce: AbCdEfGhIjKlMnOp",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from homeport.relay.agent.tcp import is_localhost
 PROTOCOLS = ("7", "5")
 SECONDS = 15.0
 MOST_BYTES = 256 * 1024
+_HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[a-z0-9-]{0,62})(?:\.[a-z0-9](?:[a-z0-9-]{0,62}))*")
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class RelayClient:
         self._identity = identity
         self._clock = clock
         host, port = relay.destination
-        host = "127.0.0.1" if is_localhost(host) else host
+        host = "localhost" if is_localhost(host) else host
         self._http = httpx.AsyncClient(
             base_url=f"https://{f'[{host}]' if ':' in host else host}:{port}",
             verify=relay.context,
@@ -107,7 +109,7 @@ class RelayClient:
         bearer = {"Authorization": f"Bearer {self._relay.bearer}"} if self._relay.bearer else {}
         try:
             challenge = await self._call("POST", "/sdk/register/challenge", asked, bearer)
-            message = str(challenge.get("siwe_message", ""))
+            message = self._to_sign(str(challenge.get("siwe_message", "")))
             signed = {
                 "challenge_id": challenge.get("challenge_id"),
                 "siwe_message": message,
@@ -140,6 +142,23 @@ class RelayClient:
         given = await self._call("POST", "/sdk/certificate", {"access_token": held.token, "csr": request}, _with(held))
         return str(given.get("certificate", ""))
 
+    def _to_sign(self, message: str) -> str:
+        """The message, when it is for this relay and for us (relay B.2): signed for another, it would be that one's
+        visitor who has our name. Raises RelayIncompatible."""
+        relay, lines = self._relay, message.split("\n")
+        own = {relay.authority, relay.host, f"{relay.authority.removesuffix(f':{relay.port}')}:{relay.port}"}
+        domain, _, rest = lines[0].partition(" ")
+        uri = next((line.removeprefix("URI: ") for line in lines if line.startswith("URI: ")), "")
+        fits = (
+            domain.lower() in own
+            and rest == "wants you to sign in with your Ethereum account:"
+            and lines[1:2] == [self._identity.address]
+            and uri.lower() in {f"https://{each}/sdk/register" for each in own}
+        )
+        if not fits:
+            raise RelayIncompatible(f"{relay.url} asked for a signature that is not for itself: it was not given.")
+        return message
+
     def _held(self, given: Mapping[str, Any], protocol: str, wish: Wish) -> Held:
         relay = self._relay
         theirs = given.get("identity")
@@ -149,10 +168,13 @@ class RelayClient:
         token = _token(given, relay)
         if not token:
             raise RelayIncompatible(f"{relay.url} gave no token.")
+        hostname = str(given.get("hostname") or f"{self._identity.name}.{relay.host}").lower()
+        if not _HOST.fullmatch(hostname):
+            raise RelayIncompatible(f"{relay.url} gave a host name that is none.")
         return Held(
             relay=relay,
             protocol=protocol,
-            hostname=str(given.get("hostname") or f"{self._identity.name}.{relay.host}").lower(),
+            hostname=hostname,
             token=token,
             expires_at=self._expiry(given, wish),
             sni_port=_port(given.get("sni_port")),

@@ -137,6 +137,27 @@ async def test_a_protocol_of_the_future_is_final(serve: Serve, start: Start) -> 
         assert "version '9'" in agent.status().error
 
 
+async def test_nothing_is_signed_that_another_relay_could_use(serve: Serve, start: Start) -> None:
+    """relay B.2: the message names the relay; signed for another one, it would give our name there away."""
+    async with FakeRelay(siwe_domain="relay.example.org") as relay:
+        agent = await start(await serve(echo), relay)
+
+        await asyncio.wait_for(agent.wait(), 10)
+
+        assert "not for itself" in agent.status().error
+        assert relay.asked("/sdk/register") == 0
+
+
+@pytest.mark.parametrize("hostname", ["../../etc/passwd", "a b.localhost", "-.localhost", "x\n.localhost"])
+async def test_a_host_name_that_is_none_is_not_believed(serve: Serve, start: Start, hostname: str) -> None:
+    async with FakeRelay(extra={"hostname": hostname}) as relay:
+        agent = await start(await serve(echo), relay)
+
+        await asyncio.wait_for(agent.wait(), 10)
+
+        assert "host name that is none" in agent.status().error
+
+
 async def test_a_relay_that_is_just_not_well_is_asked_again(relay: FakeRelay, serve: Serve, start: Start) -> None:
     relay.refusals["/sdk/domain"] = Refusal(502)
     agent = await start(await serve(echo), relay)
