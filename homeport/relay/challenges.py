@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from homeport.kit.clock import Clock
 from homeport.relay.problems import InvalidRequest, RateLimited, TokenRefused
@@ -19,19 +20,25 @@ PENDING_PER_CLIENT = 32
 PENDING_IN_ALL = 4096
 _LETTERS = string.ascii_letters + string.digits
 _NONCE_LETTERS = 16
+_THIS_MACHINE = {"localhost", "127.0.0.1", "::1"}
 
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """What is signed for: how its ids begin, the sentence in the message, the path that takes the signature."""
+    """What is signed for: how its ids begin, the sentence in the message, the path that takes the signature.
+
+    `own_host`: the message names nobody but this portal. A page of another site could otherwise ask for a challenge
+    with its own name in it, and the wallet that signs it there would be warned of nothing.
+    """
 
     prefix: str
     statement: str
     path: str
+    own_host: bool = False
 
 
 REGISTRATION = Purpose("rch_", "Register a portal lease", "/sdk/register")
-ADMINISTRATION = Purpose("wac_", "Sign in to Portal relay admin", "/admin/auth/login")
+ADMINISTRATION = Purpose("wac_", "Sign in to Portal relay admin", "/admin/auth/login", own_host=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +71,14 @@ class Challenges:
     ) -> Challenge:
         """A message for `wallet` (EIP-55) to sign. `host` is the request's Host header.
 
-        Raises RateLimited for a client with too many open ones, InvalidRequest for a Host that is none.
+        Raises RateLimited for a client with too many open ones, InvalidRequest for a Host that is none, or not ours.
         """
         self.sweep()
         host = host or self._domain
         if not is_authority(host):
             raise InvalidRequest("The Host header is no host.")
+        if purpose.own_host and urlsplit(f"//{host}").hostname not in {self._domain.lower(), *_THIS_MACHINE}:
+            raise InvalidRequest(f"Sign in at the portal's own name, {self._domain}.")
         if self._by_client[client] >= PENDING_PER_CLIENT or len(self._pending) >= PENDING_IN_ALL:
             raise RateLimited(
                 "Too many challenges are open: answer them, or wait until they end.",

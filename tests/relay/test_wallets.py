@@ -126,3 +126,18 @@ def test_a_setting_that_is_no_wallet_is_refused_at_the_start(tmp_path: Path) -> 
     for wallet in ("0x12", mistyped):
         with pytest.raises(ValidationError):
             Settings(data_dir=tmp_path, relay_wallets=(wallet,))
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:8443", "LOCALHOST", "127.0.0.1:4017", "[::1]:8443", ""])
+def test_a_challenge_names_the_portal_or_this_machine(wallets: Wallets, host: str) -> None:
+    message = wallets.challenge(address_of(LISTED), host=host, client="192.0.2.1").message
+    assert message.startswith(f"{host or 'localhost'} wants you to sign in")
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.localhost:8443", "192.0.2.66", "localhost.evil.example", "[2001:db8::1]"]
+)
+def test_a_wallet_is_not_made_to_sign_in_here_by_another_sites_page(wallets: Wallets, host: str) -> None:
+    # The page asks for a challenge with its own name in it: then the wallet has nothing to warn of.
+    with pytest.raises(InvalidRequest):
+        wallets.challenge(address_of(LISTED), host=host, client="192.0.2.1")
