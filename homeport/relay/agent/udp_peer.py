@@ -15,6 +15,8 @@ from homeport.relay.agent.udp_flows import LocalFlows
 from homeport.relay.udp.quic import QuicPeer, configuration
 from homeport.wire import udp_control
 
+MOST_EARLY = 64  # datagrams
+
 
 class RelayPeer(QuicPeer):
     """`connected` once the handshake is done, `gone` with the reason (empty for silence) once it is over."""
@@ -27,6 +29,7 @@ class RelayPeer(QuicPeer):
         self._answer: asyncio.Future[str] = loop.create_future()
         self._reader = udp_control.MessageReader()
         self._flows: LocalFlows | None = None
+        self._early: list[bytes] = []  # came along with the relay's yes
 
     async def admitted(self, token: str, timeout: float) -> str:
         """Say whose lease it is: empty for a yes, else the relay's error."""
@@ -45,6 +48,9 @@ class RelayPeer(QuicPeer):
     def carry(self, flows: LocalFlows) -> None:
         """From now on datagrams go there."""
         self._flows = flows
+        early, self._early = self._early, []
+        for data in early:
+            flows.frame(data)
 
     def shows(self, leaf: bytes) -> bool:
         """Whether the relay has proven to hold the key of this certificate (DER)."""
@@ -68,10 +74,13 @@ class RelayPeer(QuicPeer):
         """A visitor's datagram."""
         if self._flows is not None:
             self._flows.frame(data)
+        elif len(self._early) < MOST_EARLY and not self.ended:
+            self._early.append(data)
 
     def terminated(self, code: int, reason: str) -> None:  # noqa: ARG002
         """It is over."""
         self._flows = None
+        self._early.clear()
         if not self.connected.done():
             self.connected.set_exception(ConnectionError(reason or "the relay closed the connection"))
         if not self.gone.done():

@@ -9,12 +9,20 @@ from typing import Any
 from aioquic.asyncio.protocol import QuicConnectionProtocol
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.connection import QuicConnection
-from aioquic.quic.events import ConnectionTerminated, DatagramFrameReceived, HandshakeCompleted, QuicEvent
+from aioquic.quic.events import (
+    ConnectionTerminated,
+    DatagramFrameReceived,
+    HandshakeCompleted,
+    PingAcknowledged,
+    QuicEvent,
+)
 from aioquic.quic.events import StreamDataReceived as StreamData
 
 from homeport.wire.udp_control import ALPN
 
-KEEP_ALIVE = 15.0  # seconds
+# Seconds between pings. One that is not answered by the next is the end: a peer that died without a word would else be
+# waited for through the whole idle timeout.
+KEEP_ALIVE = 10.0
 IDLE_TIMEOUT = 60.0
 # Both path and tunnel of 1280 bytes (IPv6's least, many a VPN's) carry this over IPv4, and it carries what QUIC itself
 # needs of a tunnel: datagrams of 1200 bytes.
@@ -47,6 +55,7 @@ class QuicPeer(QuicConnectionProtocol):
         super().__init__(quic, stream_handler)
         self._flush: asyncio.Handle | None = None
         self._ping: asyncio.TimerHandle | None = None
+        self._pinged = False  # and not answered yet
         self.ended = False
 
     def ready(self) -> None:
@@ -86,20 +95,30 @@ class QuicPeer(QuicConnectionProtocol):
             self.frame(event.data)
         elif isinstance(event, StreamData):
             self.stream_data(event.stream_id, event.data, event.end_stream)
+        elif isinstance(event, PingAcknowledged):
+            self._pinged = False
         elif isinstance(event, HandshakeCompleted):
             self._keep_alive()
             self.ready()
         elif isinstance(event, ConnectionTerminated):
-            self.ended = True
             if self._ping is not None:
                 self._ping.cancel()
-            self.terminated(event.error_code, event.reason_phrase)
+            if not self.ended:
+                self.ended = True
+                self.terminated(event.error_code, event.reason_phrase)
 
     def _keep_alive(self) -> None:
         self._ping = asyncio.get_running_loop().call_later(KEEP_ALIVE, self._send_ping)
 
     def _send_ping(self) -> None:
-        if not self.ended:
-            self._quic.send_ping(uid=0)
-            self.transmit()
-            self._keep_alive()
+        if self.ended:
+            return
+        if self._pinged:
+            self.ended = True
+            self.close(0, "silent")
+            self.terminated(0, "silent")
+            return
+        self._pinged = True
+        self._quic.send_ping(uid=0)
+        self.transmit()
+        self._keep_alive()

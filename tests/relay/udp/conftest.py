@@ -89,6 +89,18 @@ class UdpRelay:
         self._tls.close()
         await asyncio.sleep(0.05)
 
+    async def dies(self) -> None:
+        """QUIC is gone as with a killed process; the next lease brings a new one."""
+        listener, self.ports._listener = self.ports._listener, None
+        assert listener is not None
+        for server in listener._servers:
+            assert server._transport is not None
+            server._transport.abort()
+        for lease in list(self.leases.values()):
+            port = self.ports._ports.pop(lease.id)
+            port.close()
+        await asyncio.sleep(0.05)
+
     async def lease(self, name: str, token: str) -> tuple[Lease, int]:
         """A lease with a UDP port of its own."""
         now = self.clock.now()

@@ -12,6 +12,7 @@ from homeport.relay.agent.relays import Relay, client_context
 from homeport.relay.agent.targets import TcpTarget
 from homeport.relay.agent.udp import UdpTunnel
 from homeport.relay.token_bucket import TokenBucket
+from homeport.relay.udp import quic
 from homeport.testing.certificates import TestAuthority
 from homeport.testing.waiting import eventually
 from tests.relay.udp.conftest import Target, UdpRelay, Visitor
@@ -196,6 +197,33 @@ async def test_an_agent_that_loses_its_relay_connects_again(relay: UdpRelay, tar
     await eventually(lambda: tunnel.state == "offline")
     await eventually(lambda: tunnel.state == "online", 20)
     assert await Visitor(port).asks(b"hello") == b"hello"
+
+
+async def test_a_relay_that_died_without_a_word_is_noticed_by_its_silence(
+    relay: UdpRelay, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quic, "KEEP_ALIVE", 0.5)
+    await relay.lease("game", "t1")
+    tunnel = await relay.connected("t1", target.port)
+    await asyncio.sleep(1.2)
+    assert tunnel.state == "online"  # pings are answered
+    await relay.dies()
+    await eventually(lambda: tunnel.state == "offline", 20)
+    assert "silent" in tunnel.error
+    await relay.lease("game", "t1")
+    await eventually(lambda: tunnel.state == "online", 30)
+
+
+async def test_an_agent_that_died_without_a_word_is_let_go(
+    relay: UdpRelay, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quic, "KEEP_ALIVE", 0.5)
+    lease, _ = await relay.lease("game", "t1")
+    await relay.connected("t1", target.port)
+    agent = relay.ports._ports[lease.id].agent
+    assert isinstance(agent, quic.QuicPeer)
+    monkeypatch.setattr(agent, "datagram_received", lambda *_: None)
+    await eventually(lambda: relay.ports._ports[lease.id].agent is not agent, 20)
 
 
 async def test_a_relay_below_localhost_is_this_machine(relay: UdpRelay, target: Target) -> None:
