@@ -76,7 +76,7 @@ class Bridge:
     def begin(self, stream: TlsStream) -> bool:
         """Serve the visitor by this session; False when the session turned out dead (it is closed, the visitor not)."""
         try:
-            if not self._early:
+            if not self._early and self._bucket.rate is None:  # who is limited waits for its turn
                 first = read_plain(self._sock)
                 if first is not None:
                     self._early = bytes(first)
@@ -97,7 +97,7 @@ class Bridge:
         self.stage = Stage.OPENING if self.marker == PASSTHROUGH else Stage.OPEN
         self.lease.traffic.connections += 1
         self._total.connections += 1
-        self._count_up(len(self._early))
+        self._count_up(len(self._early))  # may begin with a pause, for what others have moved
         self._early = b""
         self._watch()
         return True

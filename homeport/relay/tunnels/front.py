@@ -48,17 +48,16 @@ class Front:
         self.protocol = protocol
         self.connector = connector
         self.routes = routes
-        self.connections: set[FrontConnection] = set()
+        self.connections: dict[FrontConnection, None] = {}  # in order of arrival
 
     async def handle(self, sock: socket, address: Any, hello: ClientHello, /) -> None:
         if hello.alpn not in ((), ("http/1.1",)):
             await self._usual.handle(sock, address, hello)
             return
-        if len(self.connections) >= MAX_CONNECTIONS:
-            sock.close()
-            return
         stream = TlsStream(sock, self._context_for(hello))
         await stream.handshake(HANDSHAKE_TIMEOUT)
+        if len(self.connections) >= MAX_CONNECTIONS:
+            next(iter(self.connections)).end()  # agents ask at once: the oldest waits for nothing that matters
         FrontConnection(self, stream, seen_from(address), hello.server_name).begin()
 
     def close(self) -> None:
@@ -93,7 +92,7 @@ class FrontConnection:
 
     def begin(self) -> None:
         """Look at what the handshake brought along, and go on from there."""
-        self._front.connections.add(self)
+        self._front.connections[self] = None
         self._watch(True)
         self._guarded(lambda: self._took(bytes(self._stream.decrypt())))
 
@@ -114,7 +113,7 @@ class FrontConnection:
 
     def _leave(self) -> None:
         self._left = True
-        self._front.connections.discard(self)
+        self._front.connections.pop(self, None)
         self._timer.cancel()
         self._watch(False)
 
@@ -183,7 +182,7 @@ class FrontConnection:
             return False
         del self._buffer[:size]
         self._left = False
-        self._front.connections.add(self)
+        self._front.connections[self] = None
         self._watch(True)
         self._timer = self._loop.call_later(KEEP_ALIVE, self._late)
         self._write(refusal, head.keep_alive)

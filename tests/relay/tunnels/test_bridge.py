@@ -179,3 +179,13 @@ async def test_a_cut_ends_both_sides(wires: Wires) -> None:
     assert await agent.read_all() == b""
     assert await visitor.read_all() == b""
     assert wires.ended == [bridge]
+
+
+async def test_new_connections_are_no_way_around_the_bandwidth(wires: Wires) -> None:  # relay E, L.13
+    wires.bucket.set_rate(1000, asyncio.get_running_loop().time())
+    for _ in range(8):
+        await wires.agent()
+    await asyncio.gather(*(wires.visitor(address=f"192.0.2.{number}", hello=bytes(5000)) for number in range(8)))
+    await asyncio.sleep(0.5)
+    assert wires.total.connections == 8
+    assert wires.total.received <= 2000  # a tenth of a second's worth for each, and what half a second gives

@@ -134,7 +134,7 @@ async def test_a_session_begins_with_exactly_these_bytes(setting: Setting, size:
     expected = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n"
     assert await agent.read(len(expected)) == expected
     await eventually(lambda: setting.wires.sessions.ready == 1)
-    assert setting.front.connections == set()
+    assert not setting.front.connections
     assert setting.apps == []
 
 
