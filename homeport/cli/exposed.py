@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -46,7 +48,7 @@ class Display:
             self._said[status.relay] = now
             if self._as_json:
                 print_json_line({"event": "status", **described(status)})
-            else:
+            elif status.state != "failed" or len(agent.tunnels) > 1:  # of the only one, it is how the verb ends
                 self._tell(status)
 
     def tick(self, agent: Agent) -> None:
@@ -54,7 +56,7 @@ class Display:
         status = agent.status()
         traffic = (status.received, status.sent, status.connections, status.open)
         if self._terminal:
-            sys.stdout.write(_CLEAR + _line(status))
+            sys.stdout.write(_CLEAR + _line(status)[: shutil.get_terminal_size().columns - 1])
             sys.stdout.flush()
         elif self._as_json and traffic != self._traffic and any(traffic):
             names = ("received", "sent", "connections", "open")
@@ -135,7 +137,14 @@ async def _run(build: Callable[[], Agent], display: Display) -> None:
     asked = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, asked.set)
-    agent.subscribe(lambda: display.changed(agent))
+
+    def changed() -> None:
+        try:
+            display.changed(agent)
+        except BrokenPipeError:  # nobody reads on
+            asked.set()
+
+    agent.subscribe(changed)
     await agent.start()
     parts = [
         asyncio.create_task(asked.wait(), name="signals"),
@@ -150,10 +159,19 @@ async def _run(build: Callable[[], Agent], display: Display) -> None:
         await asyncio.gather(*parts, ticking, return_exceptions=True)
         with contextlib.suppress(asyncio.CancelledError):
             await agent.stop()
-        display.over()
+        _last_word(display)
     failures = [tunnel.failure for tunnel in agent.tunnels if tunnel.failure is not None]
     if failures and len(failures) == len(agent.tunnels):
         raise failures[-1]
+
+
+def _last_word(display: Display) -> None:
+    """What is left to write, unless nobody reads it: then Python is kept from trying once more when it ends."""
+    try:
+        display.over()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 async def _tick(agent: Agent, display: Display) -> None:

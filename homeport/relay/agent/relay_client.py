@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import ssl
@@ -113,7 +114,7 @@ class RelayClient:
             signed = {
                 "challenge_id": challenge.get("challenge_id"),
                 "siwe_message": message,
-                "siwe_signature": self._identity.sign(message),
+                "siwe_signature": await asyncio.to_thread(self._identity.sign, message),  # the first loads the library
             }
             given = await self._call("POST", "/sdk/register", signed, bearer)
         except RelayRefused as problem:

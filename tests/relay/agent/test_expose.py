@@ -199,6 +199,16 @@ def test_a_relay_that_nobody_trusts_is_not_spoken_to(portal: PortalProcess, page
     assert "--ca FILE" in done.stderr
 
 
+def test_it_ends_with_whoever_read_what_it_says(portal: PortalProcess, page: int) -> None:
+    verb = f"{sys.executable} -m homeport expose {page} --name brief --json | head -n 2"
+    done = subprocess.run(
+        verb, shell=True, env=portal.environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert len(done.stdout.splitlines()) == 2
+    assert done.stderr == ""
+
+
 def test_what_is_no_target_is_a_mistake_of_usage(portal: PortalProcess) -> None:
     done = portal.homeport("expose", "seventy", "--name", "x")
 
