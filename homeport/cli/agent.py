@@ -60,6 +60,9 @@ def add(
     tag: Annotated[list[str] | None, typer.Option("--tag", help="Shown in public lists; several times.")] = None,
     hide: Annotated[bool, typer.Option("--hide", help="Keep it out of public lists.")] = False,
     ca: Annotated[Path | None, typer.Option("--ca", help="PEM file of the authority that signs the relays.")] = None,
+    mine: Annotated[
+        bool, typer.Option("--mine", help="Give the agent your key for the portal: the tunnel is yours, and approved.")
+    ] = False,
     state_dir: StateDir = None,
     json: Json = False,
 ) -> None:
@@ -69,9 +72,10 @@ def add(
     from homeport.cli.output import print_json
     from homeport.relay.agent.daemon.specs import read_spec
 
+    relays = [vars(each) for each in _relays(relay or [], ca, mine=mine)]
     wish = {
-        "name": name, "target": target, "relays": [vars(each) for each in _relays(relay or [], ca)], "tcp": tcp,
-        "udp": udp, "description": description, "tags": tag or [], "hide": hide,
+        "name": name, "target": target, "relays": relays, "tcp": tcp, "udp": udp,
+        "description": description, "tags": tag or [], "hide": hide,
     }  # fmt: skip
     agent = LocalAgent(chosen(state_dir))
     row = agent.add(read_spec(wish))
@@ -176,8 +180,8 @@ def install(
     return put(service, start=start, as_json=json)
 
 
-def _relays(given: list[str], ca: Path | None) -> list[RelaySpec]:
-    """Those that were named, or the portal that this user is signed in to, with the key of their account."""
+def _relays(given: list[str], ca: Path | None, *, mine: bool) -> list[RelaySpec]:
+    """Those that were named, or the portal that this user is signed in to; `mine`: with the key of their account."""
     from homeport.cli.credentials import Credentials
     from homeport.cli.local import read_local, trusted_locally
     from homeport.cli.problems import UsageWrong
@@ -195,9 +199,9 @@ def _relays(given: list[str], ca: Path | None) -> list[RelaySpec]:
         local = read_local(Path(known.data_dir)) if known is not None and known.data_dir else None
         if local is not None and known is not None:
             trusted = pem or _pem(trusted_locally(local.ca, Path(known.data_dir)))
-            specs.append(New(url, trusted, local.key, local.address, local.port))
+            specs.append(New(url, trusted, local.key if mine else "", local.address, local.port))
         elif known is not None:
-            specs.append(New(url, pem or _pem(known.ca), known.key))
+            specs.append(New(url, pem or _pem(known.ca), known.key if mine else ""))
         else:
             specs.append(New(url, pem))
     return specs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import ssl
 import subprocess
@@ -154,6 +155,21 @@ def test_without_an_agent_that_runs_it_is_written_down(portal: PortalProcess, sh
     assert (tmp_path / "state" / "tunnels.json").stat().st_mode & 0o777 == 0o600
     shell("remove", "later")
     assert json.loads(shell("list", "--json"))["tunnels"] == []
+
+
+def test_the_agent_gets_a_persons_key_only_when_they_say_so(
+    portal: PortalProcess, shell: Shell, tmp_path: Path
+) -> None:
+    credentials = Path(portal.environment["XDG_CONFIG_HOME"]) / "homeport" / "credentials.json"
+    (tmp_path / "homeport").mkdir()
+    shutil.copy(credentials, tmp_path / "homeport")
+    shell("add", "3000", "--name", "theirs")
+    shell("add", "3000", "--name", "ours", "--mine")
+    tunnels = json.loads((tmp_path / "state" / "tunnels.json").read_text())["tunnels"]
+    relays = {row["name"]: row["relays"][0] for row in tunnels}
+    assert (relays["theirs"]["url"], relays["theirs"]["key"]) == (portal.base_url, "")
+    assert relays["ours"]["key"]
+    assert "BEGIN CERTIFICATE" in relays["theirs"]["ca"]
 
 
 def test_one_agent_at_a_time(shell: Shell, running: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ _SECRET = re.compile(
     r"auth|cookie|token|secret|passw|api[-_]?key|session|signature|credential|csrf|xsrf|\bsig\b|\bkey\b|\bcode\b", re.I
 )
 _INNOCENT = frozenset({"www-authenticate", "proxy-authenticate", "sec-websocket-key", "authority", ":authority"})
+_ADDRESSES = frozenset((b"location", b"content-location", b"referer"))  # may hold what queries hold
 _BINARY = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
@@ -88,9 +89,9 @@ def masked_target(target: str) -> str:
 def _headers(fields: Iterable[Field], reveal: bool) -> list[dict[str, Any]]:
     rows = []
     for each in fields:
-        name = _text(each.line.partition(b":")[0])
-        secret = is_secret(name)
-        rows.append({"name": name, "value": MASK if secret and not reveal else _text(each.value), "secret": secret})
+        name, value = _text(each.line.partition(b":")[0]), _text(each.value)
+        masked = MASK if is_secret(name) else masked_target(value) if each.name in _ADDRESSES else value
+        rows.append({"name": name, "value": value if reveal else masked, "secret": masked != value})
     return rows
 
 

@@ -60,6 +60,12 @@ def test_a_paths_secrets_are_masked_one_by_one() -> None:
     assert masked_target("/token/abc") == "/token/abc"
 
 
+def test_addresses_in_fields_are_masked_as_the_path_is() -> None:
+    found = exchanged(headers=b"Location: /in?code=s3cret&page=2\r\n").list()[0]
+    row = details(found, reveal=False)["response"]["headers"][0]
+    assert (row["value"], row["secret"]) == (f"/in?code={MASK}&page=2", True)
+
+
 @pytest.mark.parametrize(
     ("coding", "packed"),
     [
