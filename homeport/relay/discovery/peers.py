@@ -61,6 +61,15 @@ class Peers:
         now = self._clock.now()
         return [url for url, peer in self._peers.items() if peer.due_at <= now and url not in self.bootstraps]
 
+    def is_news(self, descriptor: Descriptor) -> bool:
+        """Whether it may be worth a look at its signature: that it is not what is known already, or older."""
+        known = self._peers.get(descriptor.url)
+        return (
+            known is None
+            or known.descriptor.address != descriptor.address
+            or known.descriptor.issued_ns < descriptor.issued_ns
+        )
+
     def accept(self, descriptor: Descriptor, *, asked: str | None = None) -> bool:
         """Take a descriptor; whether it says anything new. `asked` is the URL that gave it to us, if one did.
 

@@ -244,3 +244,27 @@ async def test_without_discovery_there_is_nothing(
         for answer in (await client.get("/discovery"), await announce(client, {})):
             assert answer.status_code == 404
             assert answer.headers["content-type"].startswith("text/plain")
+
+
+async def test_a_relay_that_tells_of_many_has_few_of_them_looked_at_in_a_round(
+    database: Database, tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:  # each signature costs a tenth of a millisecond, and whoever announces itself is asked
+    async with AsyncExitStack() as stack:
+        boot = await stack.enter_async_context(node(database, tmp_path, "boot.example.org", authority))
+        one = await stack.enter_async_context(
+            node(database, tmp_path, "one.example.org", authority, [boot.settings.base_url])
+        )
+        now = boot.discovery.own().issued_ns
+        told = [
+            Descriptor(
+                address_of(bytes([number + 1]) * 32), "7", now, now + 300 * SECOND, f"https://r{number}.example.com"
+            ).signed(bytes([number + 1]) * 32)
+            for number in range(200)
+        ]
+        monkeypatch.setattr(boot.discovery, "descriptors", lambda: [*told, boot.discovery.own()])
+        await one.discovery.round()
+        first = one.known()
+        assert "boot.example.org" in first
+        assert len(first) <= 2 + module.MOST_NEW
+        await one.discovery.round()
+        assert len(one.known() - first) >= module.MOST_NEW - 1  # the others in their turn
