@@ -7,6 +7,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from homeport.identity import Verb
 from homeport.identity.guard import require
+from homeport.kit.routes import Router
 from homeport.relay.thumbnails.thumbnails import Thumbnails
 
 HEADERS = {
@@ -17,7 +18,7 @@ HEADERS = {
 
 
 def routes(thumbnails: Thumbnails) -> APIRouter:
-    router = APIRouter(tags=["relay"])
+    router = Router(tags=["relay"])
 
     # A list shows many at once, and each is only read from memory: they count in no limit.
     @router.get("/thumbnail/{hostname}", dependencies=[require(Verb.PUBLIC, changes=False, rate="none")])

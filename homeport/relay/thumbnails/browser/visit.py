@@ -61,11 +61,17 @@ class Visit:
         if gone.get("errorText"):
             raise NoPicture(f"its page cannot be opened ({str(gone['errorText'])[:100]})")
         self._frame = str(gone.get("frameId"))
-        await self._tools.listen(LOAD_SECONDS, lambda: self._loaded)
-        await self._tools.listen(AFTER_LOAD_SECONDS, lambda: False)
+        await self._tools.listen(LOAD_SECONDS, lambda: self._loaded or self._refused > 0)
+        if not self._refused:
+            await self._tools.listen(AFTER_LOAD_SECONDS, lambda: False)
+        if self._refused:
+            raise NoPicture(f"its page is answered with {self._refused}")
+
+    @property
+    def _refused(self) -> int:
+        """The status of the page, if it is that of an error."""
         status = self._status.get(self._frame, 200)
-        if status >= 400:
-            raise NoPicture(f"its page is answered with {status}")
+        return status if status >= 400 else 0
 
     async def _taken(self) -> bytes:
         taken = await self._tools.call("Page.captureScreenshot", format="jpeg", quality=QUALITY)

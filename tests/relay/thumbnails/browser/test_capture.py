@@ -18,6 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from homeport.relay.thumbnails.browser import cameras, remote
 from homeport.relay.thumbnails.browser.cameras import OwnCamera
 from homeport.relay.thumbnails.browser.remote import RemoteCamera
 from homeport.relay.thumbnails.pictures import NoPicture
@@ -132,13 +133,20 @@ def victim() -> Iterator[Victim]:
     victim.udp.close()
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Machines that run tests are slow, and a browser comes after everything else."""
+    for module in (cameras, remote):
+        monkeypatch.setattr(module, "SECONDS", 100.0)
+
+
 @pytest.fixture(scope="module")
 def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayPortal]:
     with RelayPortal(tmp_path_factory.mktemp("thumbnails"), {"relay_browser": CHROMIUM}) as portal:
         yield portal
 
 
-def picture(portal: RelayPortal, name: str, *, seconds: float = 90) -> bytes:
+def picture(portal: RelayPortal, name: str, *, seconds: float = 180) -> bytes:
     """Of this tunnel, once there is one. Raises TimeoutError."""
     deadline = time.monotonic() + seconds
     with portal.client() as browser:
@@ -197,7 +205,7 @@ async def test_the_attack_of_these_tests_works_where_nothing_stops_it(portal: Re
         settings = Settings(data_dir=portal.data_dir, domain=DOMAIN, port=portal.port)
         data = await RemoteCamera(lambda: settings, url).capture(f"{client.name}.{DOMAIN}")  # R30: by its URL
         assert jpeg_size(data) == (1280, 720)
-        await eventually(lambda: set(victim.reached) == {"tcp", "udp"}, seconds=20)
+        await eventually(lambda: set(victim.reached) == {"tcp", "udp"}, seconds=60)
     client.unregister()
 
 
@@ -246,7 +254,7 @@ RESTLESS = "<script>for (;;) history.pushState(0, '', '?' + Math.random())</scri
 async def test_a_page_that_never_rests_is_ended_with_its_browser(
     portal: RelayPortal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("homeport.relay.thumbnails.browser.cameras.SECONDS", 8.0)
+    monkeypatch.setattr(cameras, "SECONDS", 8.0)
     client = portal.agent()
     client.register(metadata={"hide": True})
     with tempfile.TemporaryDirectory() as folder, Tunnel(client, page(RESTLESS)):
@@ -264,7 +272,7 @@ async def test_giving_up_ends_the_browser(portal: RelayPortal) -> None:
     client.register(metadata={"hide": True})
     with Tunnel(client, page("<script>for (;;);</script>")) as tunnel:
         capture = asyncio.create_task(camera(portal).capture(f"{client.name}.{DOMAIN}"))
-        await eventually(lambda: tunnel.served > 0, seconds=30)
+        await eventually(lambda: tunnel.served > 0, seconds=90)
         assert browsers_of(os.getpid())
         capture.cancel()
         with pytest.raises(asyncio.CancelledError):
