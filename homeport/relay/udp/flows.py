@@ -13,10 +13,13 @@ MOST_FLOWS_PER_SOURCE = 128  # of one IPv4 address or one IPv6 /64
 FIRST_ANSWER_BYTES = 4096  # to an address that has not been seen to hear us
 FIRST_ANSWER_RATIO = 3  # or this many times what came from there, as QUIC has it (RFC 9000 section 8)
 
+Ancillary = tuple[int, int, bytes]  # level, type and data, as sockets have it
+
 
 @dataclass(slots=True)
 class Flow:
-    """`proven`: the visitor sent again after an answer, so that its address is not just made up."""
+    """`proven`: the visitor sent again after an answer, so that its address is not just made up. `origin` tells the
+    kernel which of our addresses answers come from."""
 
     id: int
     address: Any
@@ -25,6 +28,7 @@ class Flow:
     received: int = 0
     answered: int = 0
     proven: bool = False
+    origin: tuple[Ancillary, ...] = ()
 
 
 class Flows:

@@ -11,13 +11,15 @@ import structlog
 from homeport.kit.clock import Clock
 from homeport.relay.lease import Lease
 from homeport.relay.token_bucket import TokenBucket
-from homeport.relay.udp.flows import Flows
+from homeport.relay.udp.flows import Ancillary, Flows
 from homeport.wire.udp_frames import decode, encode
 
 log = structlog.get_logger()
 
 READS_A_TURN = 64  # then the event loop sees to the others
 MAX_PAYLOAD_BYTES = 1200  # what fits a QUIC packet of 1252 bytes with any flow's number; more is dropped whole
+ANCILLARY_BYTES = 64
+_IP_PKTINFO = 8  # linux/in.h; Python names only IPv6's
 READ_BYTES = 2048  # more than any frame holds: what fills it is too large in any case
 SOCKET_BUFFER_BYTES = 1024 * 1024
 
@@ -84,7 +86,7 @@ class PublicPort:
             self.dropped += 1
             return
         try:
-            self._sock.sendto(frame.payload, flow.address)
+            self._sock.sendmsg((frame.payload,), flow.origin, 0, flow.address)
         except OSError:  # the buffer is full, the visitor unreachable, the port closed: UDP loses datagrams
             self.dropped += 1
             return
@@ -93,15 +95,15 @@ class PublicPort:
     def _read(self) -> None:
         for _ in range(READS_A_TURN):
             try:
-                data, address = self._sock.recvfrom(READ_BYTES)
+                data, ancillary, _, address = self._sock.recvmsg(READ_BYTES, ANCILLARY_BYTES)
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as problem:
                 log.warning("a UDP port cannot be read", lease=self.lease.hostname, reason=problem.strerror)
                 return
-            self._visit(data, address)
+            self._visit(data, address, ancillary)
 
-    def _visit(self, data: bytes, address: Any) -> None:
+    def _visit(self, data: bytes, address: Any, ancillary: list[Ancillary]) -> None:
         agent, size = self.agent, len(data)
         if size > MAX_PAYLOAD_BYTES:
             self._too_large(size)
@@ -115,6 +117,7 @@ class PublicPort:
             self.dropped += 1
             return
         flow, is_new = heard
+        flow.origin = _origin(ancillary)
         if not agent.send_frame(encode(flow.id, data)):
             self.dropped += 1
             return
@@ -147,9 +150,23 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, host != "::")
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+        else:
+            sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER_BYTES)
         sock.bind((host, port))
     except BaseException:
         sock.close()
         raise
     return sock
+
+
+def _origin(ancillary: list[Ancillary]) -> tuple[Ancillary, ...]:
+    """What makes an answer come from the address that was asked: a machine may have several (ip(7), ipv6(7))."""
+    for level, kind, data in ancillary:
+        if level == socket.IPPROTO_IP and kind == _IP_PKTINFO:
+            return ((level, kind, b"\0\0\0\0" + data[4:8] + b"\0\0\0\0"),)
+        if level == socket.IPPROTO_IPV6 and kind == socket.IPV6_PKTINFO:
+            return ((level, kind, data[:16] + b"\0\0\0\0"),)
+    return ()

@@ -195,11 +195,11 @@ async def target() -> AsyncIterator[Target]:
 class Visitor:
     """Somebody on the internet with a UDP socket."""
 
-    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
+    def __init__(self, port: int, host: str = "127.0.0.1", *, at: str = "127.0.0.1") -> None:
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.sock.setblocking(False)
         self.sock.bind((host, 0))
-        self.sock.connect(("127.0.0.1", port))
+        self.sock.connect((at, port))
 
     def send(self, data: bytes) -> None:
         self.sock.send(data)

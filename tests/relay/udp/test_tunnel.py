@@ -72,6 +72,17 @@ async def test_an_answer_to_a_visitor_who_never_came_goes_nowhere(relay: UdpRela
     assert lease.traffic.sent == 3 * 1200
 
 
+@pytest.mark.parametrize("bind", ["0.0.0.0", "::"])
+async def test_an_answer_comes_from_the_address_that_was_asked(relay: UdpRelay, target: Target, bind: str) -> None:
+    relay.place.bind = bind
+    _, port = await relay.lease("game", "t1")
+    await relay.connected("t1", target.port)
+    visitor = Visitor(port, "127.0.0.1", at="127.0.0.9")  # its socket hears nobody else
+    assert await visitor.asks(b"hello") == b"hello"
+    again = Visitor(port)
+    assert await again.asks(b"hello") == b"hello"
+
+
 async def test_nobody_is_there_before_the_agent_is(relay: UdpRelay, target: Target) -> None:
     lease, port = await relay.lease("game", "t1")
     visitor = Visitor(port)
