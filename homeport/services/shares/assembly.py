@@ -17,6 +17,7 @@ from homeport.services.shares.agents import Agents
 from homeport.services.shares.doors import Door, Doors, ShareTarget, proxy_for
 from homeport.services.shares.gate import Gate
 from homeport.services.shares.grants import Grants
+from homeport.services.shares.keeper import Keeper
 from homeport.services.shares.shares import Place, Shares
 from homeport.settings import Settings
 from homeport.storage import Database
@@ -62,8 +63,9 @@ def assembled(
     def target_for(door: Door) -> ShareTarget:
         return ShareTarget(door, doors, proxy, guard)
 
+    here = RelayHere(relay) if relay.enabled else None
+    keeper = Keeper(database, sealer, clock, doors, grants, target_for, agents.make, here)
     return Shares(
-        database, sealer, clock, bus, doors, grants, target_for, agents.make, place,
-        RelayHere(relay) if relay.enabled else None,
+        database, sealer, clock, bus, keeper, grants, place, here,
         has_app=lambda name: apps.find(name) is not None, revoked=identity.users.absent, proxy=proxy,
     )  # fmt: skip

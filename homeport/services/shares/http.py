@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Response
 
 from homeport.identity import Verb
 from homeport.identity.guard import CurrentActor, CurrentCall, require
+from homeport.kit.routes import Router
 from homeport.services.http import answers, reply
 from homeport.services.shares import schemas
 from homeport.services.shares.shares import Shares
@@ -17,7 +18,7 @@ READ = require(Verb.TUNNELS_READ)
 
 def router(shares: Shares) -> APIRouter:
     """All routes, bound to the part that serves them."""
-    routes = APIRouter(tags=["tunnels"])
+    routes = Router(tags=["tunnels"])
 
     @routes.post(
         "/api/services/{ref}/share",

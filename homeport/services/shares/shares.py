@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -19,20 +18,20 @@ from homeport.kit.bus import Bus
 from homeport.kit.changes import Change
 from homeport.kit.clock import Clock
 from homeport.kit.ids import new_id
-from homeport.kit.problems import Conflict, Problem
+from homeport.kit.problems import Conflict
 from homeport.kit.sealing import Sealer
-from homeport.relay.lease import Lease, Metadata, TunnelIdentity
+from homeport.relay.lease import Lease
 from homeport.services import store as services_store
 from homeport.services.models import ServiceRow, ShareRow
 from homeport.services.problems import NameTaken, ServiceNotFound
 from homeport.services.proxy import Proxy
 from homeport.services.shares import store
-from homeport.services.shares.doors import Door, Doors, ShareTarget, is_web
+from homeport.services.shares.doors import is_web
 from homeport.services.shares.gate import safe_path
 from homeport.services.shares.grants import Grants
+from homeport.services.shares.keeper import Keeper, OwnRelay, policy_key
 from homeport.services.shares.problems import NotShareable, RelayOff, TunnelNotFound
 from homeport.services.shares.rows import lease_row, may_end, share_row, with_qr
-from homeport.services.shares.running import EXPIRED, AgentMaker, Health, Running, Wanted
 from homeport.services.shares.schemas import EnterIn, ShareIn
 from homeport.storage import Database
 
@@ -43,23 +42,8 @@ MOST_OF_PERSON = 50
 UPKEEP_SECONDS = 2.0
 PEOPLE_SECONDS = 20.0  # between two looks for owners who are gone
 SWEEP_SECONDS = 600.0  # between two looks for what expired long ago
-AGAIN_SECONDS = 120.0  # an agent that fails for so long is made anew
 SHOWN_EXPIRED = timedelta(days=1)
 _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
-
-
-class OwnRelay(Protocol):
-    """This portal's relay, as far as tunnels for its services need it."""
-
-    def leases(self) -> list[Lease]: ...
-
-    async def end(self, lease: Lease) -> None: ...
-
-    async def approve(self, key: str) -> None:
-        """Let it in also where new tunnels wait; changes nothing for one that was denied or banned."""
-        ...
-
-    async def unapprove(self, key: str) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -75,8 +59,8 @@ class Shares:
     """Owns the table `shares` and the agents within this portal. `open()` once the relay answers, `run()` in a task."""
 
     def __init__(
-        self, database: Database, sealer: Sealer, clock: Clock, bus: Bus, doors: Doors, grants: Grants,
-        target_for: Callable[[Door], ShareTarget], make_agent: AgentMaker, place: Place, relay: OwnRelay | None,
+        self, database: Database, sealer: Sealer, clock: Clock, bus: Bus, keeper: Keeper, grants: Grants,
+        place: Place, relay: OwnRelay | None,
         *, has_app: Callable[[str], bool], revoked: Callable[[set[str]], Awaitable[set[str]]], proxy: Proxy,
     ) -> None:  # fmt: skip
         """`relay` is None where this portal has none; `revoked` says which of these people are gone or banned. The
@@ -85,19 +69,15 @@ class Shares:
         self._sealer = sealer
         self._clock = clock
         self._bus = bus
-        self._doors = doors
+        self._keeper = keeper
         self.grants = grants
-        self._target_for = target_for
-        self._make_agent = make_agent
         self._place = place
         self._relay = relay
         self._has_app = has_app
         self._revoked = revoked
         self._proxy = proxy
-        self._running: dict[str, Running] = {}
         self._stale: set[str] = set()  # services that changed
         self._swept = clock.monotonic()
-        self._starts: set[asyncio.Task[None]] = set()
         bus.subscribe(Change, self._heard)
 
     async def open(self) -> None:
@@ -107,15 +87,11 @@ class Shares:
             rows = await store.every_share(session)
         for share, service in rows:
             if share.expires_at is None or share.expires_at > now:
-                self._start(share, service)
+                self._keeper.start(share, service)
 
     async def close(self) -> None:
         """Stop the agents; they come back with the portal."""
-        for task in list(self._starts):
-            task.cancel()
-        await asyncio.gather(*self._starts, return_exceptions=True)
-        running, self._running = list(self._running.values()), {}
-        await asyncio.gather(*map(self._stop, running))
+        await self._keeper.close()
         await self._proxy.close(1.0)
 
     async def run(self) -> None:
@@ -135,13 +111,14 @@ class Shares:
         """One round of upkeep."""
         now = self._clock.now()
         self.grants.sweep()
-        for one in [one for one in self._running.values() if one.expires_at is not None and one.expires_at <= now]:
-            await self._forget(one)
+        for one in self._keeper.expired(now):
+            await self._keeper.forget(one.id)
             self._tell("changed", one.id, one.door.service_id)
-        await self._try_again()
-        stale, self._stale = self._stale, set()
-        if stale:
-            await self._follow(stale)
+        await self._keeper.try_again()
+        for service_id in list(self._stale):
+            for one in await self._keeper.follow(service_id):
+                self._tell("deleted", one.id, service_id)
+            self._stale.discard(service_id)
         if self._clock.monotonic() - self._swept >= SWEEP_SECONDS:
             self._swept = self._clock.monotonic()
             async with self._database.write() as session:
@@ -149,7 +126,7 @@ class Shares:
 
     async def tidy_people(self) -> None:
         """End what people share who are gone or banned."""
-        if not self._running:
+        if not self._keeper.runs_any:
             return
         async with self._database.read() as session:
             rows = await store.every_share(session)
@@ -189,8 +166,8 @@ class Shares:
             except IntegrityError:
                 raise _taken(name) from None
         if self._relay is not None and self._uses_own(wanted.relays):
-            await self._relay.approve(_policy_key(share))
-        self._start(share, service)
+            await self._relay.approve(policy_key(share))
+        self._keeper.start(share, service)
         self._tell("created", share.id, service.id)
         return self._row(share, service, actor)
 
@@ -205,7 +182,7 @@ class Shares:
         """The actor's own, of agents elsewhere too, newest first; with `everybodys` all that the actor may end."""
         async with self._database.read() as session:
             shared = await store.list_shares(session, actor, everybodys=everybodys)
-            ours = {_policy_key(share) for share, _ in await store.every_share(session)}
+            ours = {policy_key(share) for share, _ in await store.every_share(session)}
         rows = [self._row(share, service, actor) for share, service in shared]
         for lease in self._relay.leases() if self._relay else ():
             own = lease.owner_id is not None and lease.owner_id == actor.id
@@ -237,7 +214,7 @@ class Shares:
         """Where a browser goes that may enter: the tunnel's own gate, with a ticket for it. Raises TunnelNotFound."""
         share, service = await self._visible(actor, share_id)
         await self._require_sight(actor, service)
-        health = self._health(share)
+        health = self._keeper.health(share.id)
         if not health.url or share.access != "signed_in":
             raise TunnelNotFound("This tunnel is not open at the moment.")
         ticket = self.grants.ticket(share.id, actor, asked.state, safe_path(asked.next))
@@ -291,95 +268,16 @@ class Shares:
             raise TunnelNotFound("There is no such tunnel.")
         return found
 
-    def _start(self, share: ShareRow, service: ServiceRow) -> None:
-        door = Door(share.id, service.id, service.name, share.access)
-        door.follow(service)
-        running = self._running[share.id] = Running(
-            share.id, door, share.expires_at, _policy_key(share), tried_at=self._clock.monotonic()
-        )
-        # In a context of its own: what the agent logs is of no request.
-        task = asyncio.create_task(
-            self._run_agent(running, share), name=f"share {share.name}", context=contextvars.Context()
-        )
-        self._starts.add(task)
-        task.add_done_callback(self._starts.discard)
-
-    async def _run_agent(self, running: Running, share: ShareRow) -> None:
-        from homeport.relay.agent import AgentIdentity
-
-        try:
-            key = self._sealer.open_bytes(share.key, f"share {share.id}")
-            metadata = Metadata(share.description, share.owner_name, "", (), share.hide)
-            identity = AgentIdentity(share.name, share.address, key)
-            target = self._target_for(running.door)
-            agent = await self._make_agent(
-                Wanted(identity, tuple(share.relays), target, metadata, not running.door.is_web)
-            )
-            if running.ending:
-                return
-            running.agent = agent
-            await agent.start()
-        except Problem as problem:
-            running.error = problem.message
-            log.warning("a tunnel cannot be opened", tunnel=share.name, code=problem.code)
-        except Exception:
-            running.error = "It could not be opened; the portal's log says why."
-            log.exception("a tunnel cannot be opened", tunnel=share.name)
-        if running.ending and running.agent is not None:
-            await running.agent.stop()
-
-    async def _try_again(self) -> None:
-        """Agents that got nowhere are made anew, with their relays' addresses as they are now."""
-        now = self._clock.monotonic()
-        for one in list(self._running.values()):
-            health = one.health()
-            if health.status != "error":
-                one.tried_at = now
-            elif now - one.tried_at >= AGAIN_SECONDS:
-                async with self._database.read() as session:
-                    found = await store.find_share(session, one.id)
-                await self._stop(one)
-                if found is not None and self._running.get(one.id) is one:  # else it was ended meanwhile
-                    self._start(*found)
-
-    async def _forget(self, running: Running) -> None:
-        """Nothing of it runs when this returns."""
-        self._running.pop(running.id, None)
-        await self._stop(running)
-        if self._relay is not None:
-            await self._relay.unapprove(running.policy_key)
-
-    async def _stop(self, running: Running) -> None:
-        running.ending = True
-        self.grants.forget(running.id)
-        self._doors.shut(running.door)
-        if running.agent is not None:
-            await running.agent.stop()
-
     async def _end(self, share: ShareRow, service: ServiceRow) -> None:
         async with self._database.write() as session:
             await store.delete_share(session, share.id)
-        if running := self._running.get(share.id):
-            await self._forget(running)
+        await self._keeper.forget(share.id)
         self._tell("deleted", share.id, service.id)
 
     def _heard(self, change: Change) -> None:
         """A service was changed or deleted."""
-        if change.topic in ("service", "endpoint") and any(
-            one.door.service_id == change.id for one in self._running.values()
-        ):
+        if change.topic in ("service", "endpoint") and self._keeper.serves(change.id):
             self._stale.add(change.id)
-
-    async def _follow(self, service_ids: set[str]) -> None:
-        """Services that changed: their doors lead to what they are now, and end with them."""
-        for one in [one for one in self._running.values() if one.door.service_id in service_ids]:
-            async with self._database.read() as session:
-                service = await services_store.find_service(session, one.door.service_id)
-            if service is None or service.deleting:
-                await self._forget(one)
-                self._tell("deleted", one.id, one.door.service_id)
-            else:
-                one.door.follow(service)
 
     def _lease(self, actor: Actor, lease_id: str) -> Lease | None:
         if self._relay is None or not lease_id.startswith("lse_"):
@@ -392,20 +290,11 @@ class Shares:
         return lease_row(lease, self._place.url_of(lease.identity.name), self._place.domain, actor)
 
     def _row(self, share: ShareRow, service: ServiceRow, actor: Actor) -> dict[str, Any]:
-        return share_row(share, service, self._health(share), actor)
-
-    def _health(self, share: ShareRow) -> Health:
-        running = self._running.get(share.id)
-        return running.health() if running is not None else EXPIRED
+        return share_row(share, service, self._keeper.health(share.id), actor)
 
     def _tell(self, action: Any, share_id: str, service_id: str) -> None:
         """Tabs ask again: the news says that there is some, and nothing of it."""
         self._bus.publish(Change("tunnel", action, share_id, {"id": share_id, "service_id": service_id}))
-
-
-def _policy_key(share: ShareRow) -> str:
-    """What the relay files it under."""
-    return TunnelIdentity(share.name, share.address).key
 
 
 def _taken(name: str) -> NameTaken:

@@ -25,6 +25,7 @@ from homeport.services.shares.doors import Door, Doors, ShareTarget, proxy_for
 from homeport.services.shares.gate import Gate
 from homeport.services.shares.grants import Grants
 from homeport.services.shares.http import router
+from homeport.services.shares.keeper import Keeper
 from homeport.services.shares.running import Wanted
 from homeport.services.shares.shares import Place, Shares
 from homeport.storage import Database
@@ -94,6 +95,7 @@ class House:
     relay: PlayedRelay = field(default_factory=PlayedRelay)
     agents: dict[str, PlayedAgent] = field(default_factory=dict)
     shares: Shares = field(init=False)
+    keeper: Keeper = field(init=False)
 
     def build(self) -> None:
         """As the portal's start does it."""
@@ -110,10 +112,12 @@ class House:
             return agent
 
         place = Place(ROOT, lambda: BASE_URL, lambda name: f"https://{name}.{ROOT}:8443")
+        self.keeper = Keeper(
+            self.front.database, self.sealer, self.front.clock, doors, grants, target_for, make, self.relay
+        )
         self.shares = Shares(
-            self.front.database, self.sealer, self.front.clock, self.front.bus, doors, grants, target_for, make,
-            place, self.relay, has_app=lambda name: self.apps.find(name) is not None, revoked=identity.users.absent,
-            proxy=proxy,
+            self.front.database, self.sealer, self.front.clock, self.front.bus, self.keeper, grants, place, self.relay,
+            has_app=lambda name: self.apps.find(name) is not None, revoked=identity.users.absent, proxy=proxy,
         )  # fmt: skip
 
     async def service(self, name: str = "shop", **values: Any) -> str:
@@ -142,10 +146,8 @@ class House:
 
     async def settle(self) -> None:
         """Let agents start."""
-        for _ in range(200):
-            if not self.shares._starts:
-                return
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(10):
+            await self.keeper.settled()
 
     async def ask(
         self, name: str, *lines: str, path: str = "/", host: str | None = None, method: str = "GET", close: bool = True

@@ -11,7 +11,7 @@ from homeport.kit.changes import Change
 from homeport.relay.lease import Lease, TunnelIdentity
 from homeport.services.models import ServiceRow
 from homeport.services.shares import store
-from homeport.services.shares.shares import AGAIN_SECONDS
+from homeport.services.shares.keeper import AGAIN_SECONDS
 from tests.services.shares.conftest import House
 
 
