@@ -27,6 +27,7 @@ from homeport.identity.second_factors import http as second_factors_http
 from homeport.identity.ssh_keys import http as ssh_keys_http
 from homeport.identity.users import http as users_http
 from homeport.kit.problems import ValidationFailed
+from homeport.kit.routes import Router
 from homeport.settings import Settings
 
 
@@ -67,7 +68,7 @@ def _creator(identity: Identity) -> Callable[[Actor, schemas.NewApiKey], Awaitab
 
 def _api_keys(identity: Identity) -> APIRouter:
     _create = _creator(identity)
-    router = APIRouter(prefix="/api/auth/api-keys", tags=["identity"])
+    router = Router(prefix="/api/auth/api-keys", tags=["identity"])
 
     @router.post("", status_code=201, dependencies=[require(Verb.ACCOUNT_KEYS)])
     async def create_api_key(body: schemas.NewApiKey, actor: CurrentActor, response: Response) -> schemas.ApiKeyCreated:
@@ -92,7 +93,7 @@ def _api_keys(identity: Identity) -> APIRouter:
 def _api_keys_v1(identity: Identity) -> APIRouter:
     """The same under the newer documentation's path, in camelCase (spec/apps.md B.1)."""
     _create = _creator(identity)
-    router = APIRouter(prefix="/api/v1/api-keys", tags=["identity"])
+    router = Router(prefix="/api/v1/api-keys", tags=["identity"])
 
     @router.post("", status_code=201, dependencies=[require(Verb.ACCOUNT_KEYS)])
     async def create_api_key_v1(
@@ -117,7 +118,7 @@ def _api_keys_v1(identity: Identity) -> APIRouter:
 
 
 def _portal(identity: Identity, settings: Settings) -> APIRouter:
-    router = APIRouter(prefix="/api", tags=["portal"])
+    router = Router(prefix="/api", tags=["portal"])
 
     @router.get("/health", dependencies=[require(Verb.PUBLIC, rate="none", certificate=False)])
     async def get_health() -> schemas.Health:

@@ -12,10 +12,11 @@ from homeport.identity.problems import OriginRefused, RefreshTokenUsed, Unauthen
 from homeport.identity.sessions import SignIn
 from homeport.identity.tickets import LASTS
 from homeport.kit.problems import Problem
+from homeport.kit.routes import Router
 
 
 def routes(identity: Identity) -> APIRouter:
-    router = APIRouter(prefix="/api/auth", tags=["identity"])
+    router = Router(prefix="/api/auth", tags=["identity"])
 
     @router.post("/login", dependencies=[require(Verb.PUBLIC, action="login", rate="auth")])
     async def login(

@@ -12,10 +12,11 @@ from homeport.identity.accounts import schemas
 from homeport.identity.guard import CurrentActor, CurrentCall, require
 from homeport.identity.models import Session
 from homeport.identity.scopes import read
+from homeport.kit.routes import Router
 
 
 def routes(identity: Identity) -> APIRouter:
-    router = APIRouter(prefix="/api", tags=["identity"])
+    router = Router(prefix="/api", tags=["identity"])
 
     @router.post("/token", dependencies=[require(Verb.PUBLIC, action="login", rate="auth")])
     async def make_token(

@@ -12,6 +12,7 @@ from homeport.identity import Identity, Verb, allowed
 from homeport.identity.guard import CurrentActor, CurrentCall, require
 from homeport.kit.clock import rfc3339
 from homeport.kit.problems import Problem
+from homeport.kit.routes import Router
 from homeport.relay.admin_routes import AdminRoute, LastRoute, identity_in_path, without_slash
 from homeport.relay.envelope import ADMIN_CAP, Body, read_json, success
 from homeport.relay.leases import Leases
@@ -27,7 +28,7 @@ _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 def routes(identity: Identity, policy: Policy, wallets: Wallets, leases: Leases) -> list[APIRouter]:
     """To be included in this order: the last one answers what no other route below /admin does."""
-    admin = APIRouter(prefix="/admin", tags=["relay"], route_class=AdminRoute)
+    admin = Router(prefix="/admin", tags=["relay"], route_class=AdminRoute)
     _signing_in(admin, identity, wallets)
     _settings(admin, identity, policy, leases)
     _decisions(admin, policy)
@@ -189,7 +190,7 @@ def _deciding(change: Callable[[str], Awaitable[None]]) -> Callable[..., Awaitab
 
 
 def _refusals(admin: APIRouter) -> APIRouter:
-    last = APIRouter(include_in_schema=False, route_class=LastRoute)
+    last = Router(include_in_schema=False, route_class=LastRoute)
     patterns = [route.path_regex for route in admin.routes if isinstance(route, AdminRoute)]
 
     @last.api_route(

@@ -17,6 +17,7 @@ from homeport.identity.access import Actor, allowed
 from homeport.identity.client_address import network_of
 from homeport.identity.guard import Call, CurrentCall, refusal, require
 from homeport.kit.clock import rfc3339
+from homeport.kit.routes import Router
 from homeport.relay.challenges import REGISTRATION, Challenges
 from homeport.relay.envelope import DOMAIN, SDK_CAP, Body, EnvelopeRoute, read_json, success
 from homeport.relay.identities import normal_host
@@ -51,7 +52,7 @@ def routes(
         if not settings().relay and request.url.path != HEALTH:
             raise FeatureUnavailable("This portal serves no tunnels.")
 
-    router = APIRouter(tags=["relay"], route_class=EnvelopeRoute, dependencies=[Depends(require_relay)])
+    router = Router(tags=["relay"], route_class=EnvelopeRoute, dependencies=[Depends(require_relay)])
     _add_registration(router, leases, policy, challenges, identity, settings)
     _add_holders(router, leases, policy)
     _add_state(router, leases, policy, settings)

@@ -15,6 +15,7 @@ from homeport import __version__
 from homeport.identity import Verb
 from homeport.identity.guard import require
 from homeport.kit.clock import Clock, rfc3339_ms
+from homeport.kit.routes import Router
 from homeport.relay.lease import Lease
 from homeport.relay.leases import Leases
 from homeport.relay.policy import Policy
@@ -122,7 +123,7 @@ class PublicList:
         )
 
     def routes(self) -> APIRouter:
-        router = APIRouter(tags=["tunnels"])
+        router = Router(tags=["tunnels"])
 
         @router.get("/api/tunnels/public", dependencies=[require(Verb.PUBLIC, changes=False)])
         async def list_public_tunnels() -> PublicTunnels:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from homeport.identity import Identity, Verb
 from homeport.identity.guard import require
 from homeport.kit.clock import rfc3339_ms
+from homeport.kit.routes import Router
 from homeport.relay.lease import Traffic
 from homeport.relay.leases import Leases
 from homeport.relay.policy import ApprovalMode, Policy, PortPolicy
@@ -86,7 +87,7 @@ def routes(
     total: Traffic,
 ) -> APIRouter:
     """`total` counts what moved through all tunnels since the start."""
-    router = APIRouter(prefix="/api/relay", tags=["relay"])
+    router = Router(prefix="/api/relay", tags=["relay"])
     settings = identity.settings
 
     @router.get("", dependencies=[require(Verb.RELAY_READ)])

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Response
 from homeport.identity import Actor, Verb
 from homeport.identity.guard import CurrentActor, require
 from homeport.kit.problems import NotFound
+from homeport.kit.routes import Router
 from homeport.services import schemas
 from homeport.services.http import answers, reply
 from homeport.services.parts import Services
@@ -20,7 +21,7 @@ WRITE = require(Verb.SERVICES_WRITE)
 
 def router(services: Services) -> APIRouter:
     """A name means a unit first, then an app (seed 000). No body is read."""
-    routes = APIRouter(tags=["apps"])
+    routes = Router(tags=["apps"])
     catalogue, lifecycle, units = services.catalogue, services.lifecycle, services.units
 
     async def act(actor: Actor, ref: str, action: Literal["start", "stop", "restart", "reload"]) -> Response:
@@ -59,7 +60,7 @@ def router(services: Services) -> APIRouter:
 
 def refusals(services: Services) -> APIRouter:
     """Actions that there are not (seed 000). To be included last: it answers what no other route does."""
-    routes = APIRouter(include_in_schema=False)
+    routes = Router(include_in_schema=False)
 
     @routes.post("/api/services/{ref}/{action}", dependencies=[WRITE])
     @routes.post("/api/services//{action}", dependencies=[WRITE])

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from homeport.identity import Verb
 from homeport.identity.guard import require
+from homeport.kit.routes import Router
 from homeport.services import compose
 from homeport.services.http import answers, reply
 from homeport.settings import Settings
@@ -56,7 +57,7 @@ class ComposeCheckOut(BaseModel):
 
 
 def router(settings: Settings) -> APIRouter:
-    routes = APIRouter(tags=["apps"])
+    routes = Router(tags=["apps"])
 
     @routes.post("/api/compose/check", dependencies=[DEPLOY], **answers(ComposeCheckOut))
     async def check_compose(wanted: ComposeCheckIn) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from homeport.identity.guard import CurrentActor
+from homeport.kit.routes import Router
 from homeport.services import schemas
 from homeport.services.http import DEPLOY, READ, answers, reply
 from homeport.services.parts import Services
@@ -12,7 +13,7 @@ from homeport.services.parts import Services
 
 def router(services: Services) -> APIRouter:
     """All routes, bound to the part that serves them."""
-    routes = APIRouter(prefix="/api/services/{ref}/domains", tags=["apps"])
+    routes = Router(prefix="/api/services/{ref}/domains", tags=["apps"])
     domains = services.domains
 
     @routes.get("", dependencies=[READ], **answers(schemas.DomainsOut))

@@ -5,13 +5,14 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from homeport.identity.guard import CurrentActor
+from homeport.kit.routes import Router
 from homeport.services import schemas
 from homeport.services.http import DEPLOY, answers, reply
 from homeport.services.parts import Services
 
 
 def router(services: Services) -> APIRouter:
-    routes = APIRouter(tags=["apps"])
+    routes = Router(tags=["apps"])
     catalogue, lifecycle, endpoints = services.catalogue, services.lifecycle, services.endpoints
 
     @routes.patch("/api/services/{ref}", dependencies=[DEPLOY], **answers(schemas.ServiceDetailOut))

@@ -6,13 +6,14 @@ from fastapi import APIRouter
 
 from homeport.identity import Verb
 from homeport.identity.guard import CurrentActor, require
+from homeport.kit.routes import Router
 from homeport.services.endpoint_schemas import HealthReportOut
 from homeport.services.endpoints import report
 from homeport.services.parts import Services
 
 
 def router(services: Services) -> APIRouter:
-    routes = APIRouter(tags=["apps"])
+    routes = Router(tags=["apps"])
     catalogue, units, endpoints = services.catalogue, services.units, services.endpoints
 
     @routes.get("/api/services/{ref}/health", dependencies=[require(Verb.SERVICES_READ)])

@@ -14,6 +14,7 @@ from homeport.identity.guard import CurrentActor, CurrentCall, require
 from homeport.identity.problems import Forbidden
 from homeport.kit.clock import rfc3339
 from homeport.kit.parameters import MAX_PER_PAGE, PER_PAGE, one_of, whole_number
+from homeport.kit.routes import Router
 from homeport.services import schemas
 from homeport.services.endpoint_schemas import CreateEndpoint, kind_of
 from homeport.services.jobs import job_body
@@ -49,7 +50,7 @@ def answers(model: Any, status: int = 200) -> dict[str, Any]:
 
 def router(services: Services) -> APIRouter:
     """All routes, bound to the parts that serve them."""
-    routes = APIRouter(tags=["apps"])
+    routes = Router(tags=["apps"])
     catalogue, requests, units, endpoints = services.catalogue, services.requests, services.units, services.endpoints
 
     @routes.get("/api/services", dependencies=[READ], **answers(schemas.ServicePageOut))
@@ -176,7 +177,7 @@ def router(services: Services) -> APIRouter:
 
 def sources_router(services: Services) -> APIRouter:
     """What is sent to be deployed, and what a deploy made of it."""
-    routes = APIRouter(tags=["apps"])
+    routes = Router(tags=["apps"])
 
     @routes.post("/api/uploads", dependencies=[DEPLOY], **answers(schemas.UploadOut, 201))
     async def upload_source(request: Request, actor: CurrentActor) -> Response:
@@ -194,7 +195,7 @@ def sources_router(services: Services) -> APIRouter:
 
 
 def jobs_router(services: Services) -> APIRouter:
-    routes = APIRouter(tags=["jobs"])
+    routes = Router(tags=["jobs"])
 
     @routes.get("/api/jobs", dependencies=[require(Verb.JOBS_READ)], **answers(schemas.JobPageOut))
     async def list_jobs(
@@ -229,7 +230,7 @@ def jobs_router(services: Services) -> APIRouter:
 
 
 def templates_router(services: Services) -> APIRouter:
-    routes = APIRouter(tags=["templates"])
+    routes = Router(tags=["templates"])
     read = require(Verb.TEMPLATES_READ)
 
     @routes.get("/api/templates", dependencies=[read], **answers(schemas.TemplatesOut))

@@ -13,6 +13,7 @@ from homeport.identity.sockets import POLICY, Socket
 from homeport.kit.clock import parse_rfc3339
 from homeport.kit.parameters import whole_number
 from homeport.kit.problems import InvalidParameter
+from homeport.kit.routes import Router
 from homeport.services import schemas
 from homeport.services.http import MAX_TAIL, answers, reply
 from homeport.services.parts import Services
@@ -38,7 +39,7 @@ def _tail(text: str | None) -> int:
 
 
 def router(services: Services, identity: Identity) -> APIRouter:
-    routes = APIRouter()
+    routes = Router()
 
     @routes.get(
         "/api/services/{ref}/logs",

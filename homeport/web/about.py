@@ -12,6 +12,7 @@ from homeport import __version__
 from homeport.identity import Verb
 from homeport.identity.guard import require
 from homeport.kit.problems import NotFound
+from homeport.kit.routes import Router
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Portal(BaseModel):
 
 
 def routes(place: Place) -> APIRouter:
-    router = APIRouter(tags=["portal"])
+    router = Router(tags=["portal"])
 
     @router.get("/ca.pem", dependencies=[require(Verb.PUBLIC)], response_class=FileResponse)
     async def get_ca() -> FileResponse:

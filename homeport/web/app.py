@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
-from fastapi.routing import APIRoute
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from homeport import __version__
 from homeport.identity import Identity
+from homeport.kit.routes import Router, operation_id
 from homeport.relay.envelope import LARGE_BODIES
 from homeport.web import docs, errors
 from homeport.web.assets import Assets, find_ui
@@ -50,11 +50,14 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
         strict_content_type=False,
-        generate_unique_id_function=_operation_id,
+        generate_unique_id_function=operation_id,
     )
     app.state.identity = identity
     for router in (*routers, docs.routes(app)):
-        app.include_router(router)
+        if isinstance(router, Router):
+            app.router.routes.extend(router.routes)
+        else:
+            app.include_router(router)
     check_all_declared(app.routes)
     app.router.default = Assets(ui or find_ui(), page_head)
     errors.install(app)
@@ -75,7 +78,3 @@ class _Portal(FastAPI):
         if self.openapi_schema is None:
             self.openapi_schema = docs.document(self)
         return self.openapi_schema
-
-
-def _operation_id(route: APIRoute) -> str:
-    return route.name

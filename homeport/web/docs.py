@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, Response
 
 from homeport.identity import COOKIE, Verb
 from homeport.identity.guard import require
+from homeport.kit.routes import Router
 from homeport.web.permissions import verb_of
 
 _SWAGGER = """<!doctype html>
@@ -53,7 +54,7 @@ _ERROR = {
 
 def routes(app: FastAPI) -> APIRouter:
     """/openapi.json, /docs (F01) and /redoc (F02)."""
-    router = APIRouter(include_in_schema=False, dependencies=[require(Verb.PUBLIC)])
+    router = Router(include_in_schema=False, dependencies=[require(Verb.PUBLIC)])
 
     @router.get("/openapi.json")
     async def openapi_document() -> Response:

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from homeport.identity import Verb
 from homeport.identity.guard import CurrentCall, require
 from homeport.kit.clock import rfc3339
+from homeport.kit.routes import Router
 from homeport.storage import KeyRotation, KeyUse, Rotated
 
 
@@ -58,7 +59,7 @@ def rotated_body(rotated: Rotated) -> RotatedBody:
 
 
 def routes(rotation: KeyRotation) -> APIRouter:
-    router = APIRouter(prefix="/api/admin/keys", tags=["settings"])
+    router = Router(prefix="/api/admin/keys", tags=["settings"])
 
     @router.get("", dependencies=[require(Verb.SETTINGS_READ)])
     async def list_keys() -> KeyList:

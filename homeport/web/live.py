@@ -16,6 +16,7 @@ from homeport.identity.guard import CurrentActor, require
 from homeport.identity.sockets import TRY_AGAIN_LATER, Socket
 from homeport.kit.bus import Bus
 from homeport.kit.changes import Change
+from homeport.kit.routes import Router
 
 KEPT_CHANGES = 10_000
 KEPT_BYTES = 8 * 1024 * 1024
@@ -123,7 +124,7 @@ def _visible(entry: Entry, actor: Actor) -> bool:
 
 
 def routes(feed: LiveFeed, identity: Identity) -> APIRouter:
-    router = APIRouter()
+    router = Router()
 
     @router.websocket("/api/live", dependencies=[require(Verb.ACCOUNT_SELF)])
     async def live(websocket: WebSocket, actor: CurrentActor, cursor: str | None = None) -> None:

@@ -14,6 +14,7 @@ from homeport.identity.guard import CurrentActor, CurrentCall, require
 from homeport.kit.clock import Clock
 from homeport.kit.guard import OutboundGuard
 from homeport.kit.problems import ValidationFailed
+from homeport.kit.routes import Router
 from homeport.storage import Options
 
 OPTION = "outbound_allow"
@@ -109,7 +110,7 @@ def _overlap(one: Network, other: Network) -> bool:
 
 
 def routes(outbound: Outbound) -> APIRouter:
-    router = APIRouter(prefix="/api/settings/outbound", tags=["settings"])
+    router = Router(prefix="/api/settings/outbound", tags=["settings"])
 
     @router.get("", dependencies=[require(Verb.SETTINGS_READ)])
     async def get_outbound() -> OutboundAllowed:

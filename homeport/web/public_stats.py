@@ -9,13 +9,14 @@ from fastapi import APIRouter
 from homeport.identity import Actor, Identity, Verb, allowed
 from homeport.identity.accounts.schemas import PublicStats
 from homeport.identity.guard import CurrentActor, require
+from homeport.kit.routes import Router
 
 CountServices = Callable[[Actor], Awaitable[int]]
 
 
 def routes(identity: Identity, count_services: CountServices) -> APIRouter:
     """`count_services` says how many services somebody may see."""
-    router = APIRouter(tags=["system"])
+    router = Router(tags=["system"])
     started = identity.clock.monotonic()
 
     @router.get("/api/stats/public", dependencies=[require(Verb.ACCOUNT_SELF)])

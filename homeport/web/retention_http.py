@@ -10,6 +10,7 @@ from pydantic import BaseModel, RootModel
 from homeport.identity import Verb
 from homeport.identity.guard import CurrentActor, CurrentCall, require
 from homeport.kit.clock import rfc3339
+from homeport.kit.routes import Router
 from homeport.web.retention import Retention
 
 
@@ -67,7 +68,7 @@ class RetentionValues(RootModel[dict[str, int | str | bool]]):
 
 
 def routes(retention: Retention) -> APIRouter:
-    router = APIRouter(prefix="/api/admin/retention", tags=["administration"])
+    router = Router(prefix="/api/admin/retention", tags=["administration"])
 
     @router.get("", dependencies=[require(Verb.SETTINGS_READ)])
     async def get_retention() -> RetentionState:

@@ -13,6 +13,7 @@ from homeport.identity import Verb
 from homeport.identity.guard import CurrentActor, CurrentCall, require
 from homeport.kit.clock import Clock
 from homeport.kit.problems import ValidationFailed
+from homeport.kit.routes import Router
 from homeport.settings import Settings, shown
 from homeport.storage import Options
 from homeport.web.config_file import COMMAND_LINE, ENVIRONMENT, ConfigFile
@@ -84,7 +85,7 @@ class RateLimitSettings(BaseModel):
 
 
 def routes(settings: Settings, file: ConfigFile, options: Options, clock: Clock) -> APIRouter:
-    router = APIRouter(prefix="/api/settings", tags=["administration"])
+    router = Router(prefix="/api/settings", tags=["administration"])
     read, write = require(Verb.SETTINGS_READ), require(Verb.SETTINGS_WRITE)
 
     async def address() -> PortalAddress:

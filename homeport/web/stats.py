@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from homeport.identity import Identity, Verb
 from homeport.identity.guard import require
 from homeport.kit.clock import Clock, rfc3339
+from homeport.kit.routes import Router
 from homeport.storage import Database
 from homeport.web.system import Machine
 
@@ -47,7 +48,7 @@ def routes(
     identity: Identity, database: Database, machine: Machine, clock: Clock, totals: Sequence[Totals]
 ) -> APIRouter:
     """`totals` are the parts' own counts, by the names of `Stats`."""
-    router = APIRouter(tags=["system"])
+    router = Router(tags=["system"])
     started = clock.monotonic()
 
     @router.get("/health", dependencies=[require(Verb.PUBLIC, rate="none")])

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from homeport.identity import Verb
 from homeport.identity.guard import require
 from homeport.kit.clock import Clock
+from homeport.kit.routes import Router
 
 if TYPE_CHECKING:
     import psutil
@@ -164,7 +165,7 @@ class Machine:
 
 
 def routes(machine: Machine) -> APIRouter:
-    router = APIRouter(prefix="/api/system", tags=["system"])
+    router = Router(prefix="/api/system", tags=["system"])
     read = require(Verb.SYSTEM_READ)
 
     @router.get("/stats", dependencies=[read])

@@ -10,6 +10,7 @@ from homeport.identity.accounts import schemas
 from homeport.identity.guard import CurrentActor, CurrentCall, require
 from homeport.identity.models import Session, User
 from homeport.identity.users import assignable
+from homeport.kit.routes import Router
 
 SECURITY = require(Verb.ACCOUNT_SECURITY)
 
@@ -19,7 +20,7 @@ def routes(identity: Identity) -> list[APIRouter]:
 
 
 def _profile(identity: Identity) -> APIRouter:
-    router = APIRouter(prefix="/api/me", tags=["identity"])
+    router = Router(prefix="/api/me", tags=["identity"])
     accounts = identity.accounts
     write = require(Verb.ACCOUNT_WRITE)
     talk = require(Verb.ACCOUNT_WRITE, changes=False)  # how one is seen in chat is no act for the audit log
@@ -89,7 +90,7 @@ def _profile(identity: Identity) -> APIRouter:
 
 
 def _sessions(identity: Identity) -> APIRouter:
-    router = APIRouter(prefix="/api/me/sessions", tags=["identity"])
+    router = Router(prefix="/api/me/sessions", tags=["identity"])
     accounts = identity.accounts
 
     @router.get("", dependencies=[SECURITY])

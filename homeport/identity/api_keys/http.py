@@ -16,6 +16,7 @@ from homeport.identity.models import ApiKey
 from homeport.identity.schemas import Line
 from homeport.identity.scopes import parse_scopes
 from homeport.kit.clock import rfc3339
+from homeport.kit.routes import Router
 
 KEYS = require(Verb.ACCOUNT_KEYS)
 WARNING = "This key is shown only now. Keep it where you keep passwords."
@@ -37,7 +38,7 @@ class NewPortalKey(BaseModel):
 
 
 def routes(identity: Identity) -> APIRouter:
-    router = APIRouter(prefix="/api/api-keys", tags=["identity"])
+    router = Router(prefix="/api/api-keys", tags=["identity"])
 
     @router.post("", status_code=201, dependencies=[KEYS])
     async def create_portal_key(

@@ -16,12 +16,13 @@ from homeport.identity.retention import ACTIVITY_RULE
 from homeport.kit.clock import parse_rfc3339, rfc3339_ms
 from homeport.kit.parameters import whole_number
 from homeport.kit.problems import InvalidParameter
+from homeport.kit.routes import Router
 
 READ = require(Verb.AUDIT_READ)
 
 
 def routes(identity: Identity) -> APIRouter:
-    router = APIRouter(prefix="/api", tags=["audit"])
+    router = Router(prefix="/api", tags=["audit"])
     audit, options = identity.audit, identity.options
 
     @router.get("/admin/audit-log", dependencies=[READ])

@@ -14,6 +14,7 @@ from homeport.identity.certificates.issuing import Issued
 from homeport.identity.certificates.problems import ShownOnce
 from homeport.identity.guard import CurrentActor, CurrentCall, require
 from homeport.identity.models import ClientCertificate
+from homeport.kit.routes import Router
 
 READ, WRITE = Verb.CERTIFICATES_READ, Verb.CERTIFICATES_WRITE
 
@@ -31,7 +32,7 @@ def routes(certificates: Certificates) -> list[APIRouter]:
 
 def _issued(certificates: Certificates) -> APIRouter:
     """What was given out, to machines and to people."""
-    router = APIRouter(prefix="/api/certs/agent", tags=["certificates"])
+    router = Router(prefix="/api/certs/agent", tags=["certificates"])
     agents, own = certificates.agents, certificates.own
 
     @router.get("", dependencies=[require(READ)])
@@ -54,7 +55,7 @@ def _issued(certificates: Certificates) -> APIRouter:
 
 
 def _agents(certificates: Certificates) -> APIRouter:
-    router = APIRouter(prefix="/api/certs/agent", tags=["certificates"])
+    router = Router(prefix="/api/certs/agent", tags=["certificates"])
     agents = certificates.agents
 
     @router.post("", dependencies=[require(WRITE)])
@@ -99,7 +100,7 @@ def _agents(certificates: Certificates) -> APIRouter:
 
 
 def _enrolment(certificates: Certificates) -> APIRouter:
-    router = APIRouter(prefix="/api", tags=["certificates"])
+    router = Router(prefix="/api", tags=["certificates"])
     enrolment = certificates.enrolment
 
     @router.post("/certs/agent/enroll", dependencies=[require(WRITE)])
@@ -142,7 +143,7 @@ def _enrolment(certificates: Certificates) -> APIRouter:
 
 
 def _own(certificates: Certificates) -> APIRouter:
-    router = APIRouter(prefix="/api/me/certificates", tags=["certificates"])
+    router = Router(prefix="/api/me/certificates", tags=["certificates"])
     own = certificates.own
 
     @router.get("", dependencies=[require(Verb.ACCOUNT_SECURITY)])
@@ -181,7 +182,7 @@ def _own(certificates: Certificates) -> APIRouter:
 
 def _rotation(certificates: Certificates) -> APIRouter:
     """The names that seed 000's clients use for a person's own certificate."""
-    router = APIRouter(prefix="/api/certs", tags=["certificates"])
+    router = Router(prefix="/api/certs", tags=["certificates"])
 
     @router.post("/mtls/rotate", dependencies=[require(Verb.ACCOUNT_SECURITY)])
     async def rotate_certificate(

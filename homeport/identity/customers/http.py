@@ -10,6 +10,7 @@ from homeport.identity import Identity, schemas
 from homeport.identity.access import Verb
 from homeport.identity.guard import CurrentActor, require
 from homeport.kit.parameters import one_of, paging
+from homeport.kit.routes import Router
 
 READ = require(Verb.CUSTOMERS_READ)
 WRITE = require(Verb.CUSTOMERS_WRITE)
@@ -21,7 +22,7 @@ def routes(identity: Identity) -> list[APIRouter]:
 
 
 def _customers(identity: Identity) -> APIRouter:
-    router = APIRouter(prefix="/api/customers", tags=["customers"])
+    router = Router(prefix="/api/customers", tags=["customers"])
     customers = identity.customers
 
     @router.get("", dependencies=[READ], response_model=schemas.CustomerPage)
@@ -89,7 +90,7 @@ def _customers(identity: Identity) -> APIRouter:
 
 
 def _plans(identity: Identity) -> APIRouter:
-    router = APIRouter(prefix="/api/plans", tags=["customers"])
+    router = Router(prefix="/api/plans", tags=["customers"])
     plans = identity.plans
 
     @router.get("", dependencies=[READ], response_model=schemas.PlanPage)

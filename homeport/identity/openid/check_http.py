@@ -8,11 +8,12 @@ from homeport.identity import Identity
 from homeport.identity.access import Verb
 from homeport.identity.guard import require
 from homeport.identity.openid import Checked, schemas
+from homeport.kit.routes import Router
 from homeport.settings import Settings
 
 
 def routes(identity: Identity, settings: Settings) -> APIRouter:
-    router = APIRouter(prefix="/api/settings", tags=["identity"])
+    router = Router(prefix="/api/settings", tags=["identity"])
     openid = identity.openid
 
     @router.get("/openid", dependencies=[require(Verb.SETTINGS_READ)])

@@ -17,6 +17,7 @@ from homeport.identity.openid.sign_in import COOKIE as SIGN_IN_COOKIE
 from homeport.identity.openid.sign_in import SECONDS
 from homeport.identity.registration import ALLOWED
 from homeport.kit.problems import Problem
+from homeport.kit.routes import Router
 from homeport.settings import Settings
 
 LOGIN = "/api/auth/oidc/login"
@@ -43,7 +44,7 @@ def routes(identity: Identity, settings: Settings) -> list[APIRouter]:
 
 
 def _sign_in(identity: Identity) -> APIRouter:
-    router = APIRouter(prefix="/api/auth/oidc", tags=["identity"])
+    router = Router(prefix="/api/auth/oidc", tags=["identity"])
     openid = identity.openid
 
     @router.get("/login", dependencies=[require(Verb.PUBLIC, rate="auth")], status_code=302, response_class=Response)
@@ -132,7 +133,7 @@ async def _logout_token(request: Request) -> str:
 
 
 def _config(identity: Identity, settings: Settings) -> APIRouter:
-    router = APIRouter(prefix="/api", tags=["portal"])
+    router = Router(prefix="/api", tags=["portal"])
 
     @router.get("/config", dependencies=[require(Verb.PUBLIC)])
     async def get_config() -> schemas.Config:

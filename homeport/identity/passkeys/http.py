@@ -12,6 +12,7 @@ from homeport.identity.models import Passkey
 from homeport.identity.problems import Forbidden
 from homeport.identity.schemas import Token
 from homeport.identity.second_factors import schemas
+from homeport.kit.routes import Router
 
 
 def routes(identity: Identity) -> list[APIRouter]:
@@ -20,7 +21,7 @@ def routes(identity: Identity) -> list[APIRouter]:
 
 
 def _own(identity: Identity) -> APIRouter:
-    router = APIRouter(prefix="/api/user/passkeys", tags=["identity"])
+    router = Router(prefix="/api/user/passkeys", tags=["identity"])
     passkeys = identity.passkeys
 
     @router.post("/options", dependencies=[require(Verb.ACCOUNT_SECURITY, changes=False)])
@@ -52,7 +53,7 @@ def _own(identity: Identity) -> APIRouter:
 
 
 def _sign_in(identity: Identity) -> APIRouter:
-    router = APIRouter(prefix="/api/auth/passkey", tags=["identity"])
+    router = Router(prefix="/api/auth/passkey", tags=["identity"])
 
     @router.post("/options", dependencies=[require(Verb.PUBLIC, changes=False, rate="auth")])
     async def get_passkey_question(body: schemas.PasskeyAsked | None = None) -> schemas.PasskeyOptions:

@@ -13,6 +13,7 @@ from homeport.identity.accounts import schemas
 from homeport.identity.actors import person
 from homeport.identity.guard import CurrentActor, CurrentCall, require
 from homeport.identity.models import Invite
+from homeport.kit.routes import Router
 
 WRITE = require(Verb.USERS_WRITE)
 InviteId = Annotated[int, PathParameter(ge=1, le=2**31 - 1)]
@@ -23,7 +24,7 @@ def routes(identity: Identity) -> list[APIRouter]:
 
 
 def _register(identity: Identity) -> APIRouter:
-    router = APIRouter(prefix="/api/register", tags=["identity"])
+    router = Router(prefix="/api/register", tags=["identity"])
 
     @router.post("", status_code=201, dependencies=[require(Verb.PUBLIC, action="register", rate="auth")])
     async def register(body: schemas.Registering, call: CurrentCall) -> schemas.Registered:
@@ -41,7 +42,7 @@ def _register(identity: Identity) -> APIRouter:
 
 
 def _invites(identity: Identity) -> APIRouter:
-    router = APIRouter(prefix="/api", tags=["users"])
+    router = Router(prefix="/api", tags=["users"])
     registrations = identity.registration
 
     def row(invite: Invite) -> schemas.InviteRow:

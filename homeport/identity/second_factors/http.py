@@ -12,6 +12,7 @@ from homeport.identity.access import Actor, Verb
 from homeport.identity.guard import Call, CurrentActor, CurrentCall, require
 from homeport.identity.second_factors import schemas
 from homeport.identity.second_factors.totp import ISSUER
+from homeport.kit.routes import Router
 
 CERTIFICATE_SESSION = timedelta(hours=12)  # spec/host.md B.5
 CERTIFICATE_IDLE = timedelta(hours=2)
@@ -29,7 +30,7 @@ def routes(identity: Identity) -> list[APIRouter]:
 
 
 def _portal(identity: Identity) -> APIRouter:
-    router = APIRouter(prefix="/api/user/2fa", tags=["identity"])
+    router = Router(prefix="/api/user/2fa", tags=["identity"])
     factors = identity.second_factors
 
     @router.get("/status", dependencies=[require(Verb.ACCOUNT_SELF)])
@@ -77,7 +78,7 @@ def _portal(identity: Identity) -> APIRouter:
 
 
 def _host(identity: Identity) -> APIRouter:
-    router = APIRouter(prefix="/api/settings/2fa", tags=["identity"])
+    router = Router(prefix="/api/settings/2fa", tags=["identity"])
     factors = identity.second_factors
 
     @router.get("", dependencies=[require(Verb.ACCOUNT_SELF)])

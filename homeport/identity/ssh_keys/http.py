@@ -12,6 +12,7 @@ from homeport.identity.access import Verb
 from homeport.identity.guard import CurrentActor, CurrentCall, require
 from homeport.identity.models import SshKey
 from homeport.identity.second_factors import schemas
+from homeport.kit.routes import Router
 
 KeyId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 UserRef = Annotated[str | None, Query(max_length=40, description="Whose: for administrators.")]
@@ -19,7 +20,7 @@ _COLUMNS = ("id", "name", "key_type", "public_key", "fingerprint", "created_at",
 
 
 def routes(identity: Identity) -> APIRouter:
-    router = APIRouter(prefix="/api/ssh-keys", tags=["identity"])
+    router = Router(prefix="/api/ssh-keys", tags=["identity"])
     keys = identity.ssh_keys
 
     @router.post("", status_code=201, dependencies=[require(Verb.ACCOUNT_KEYS)])

@@ -13,6 +13,7 @@ from homeport.identity.models import User
 from homeport.identity.scopes import read
 from homeport.identity.users import assignable
 from homeport.kit.parameters import paging
+from homeport.kit.routes import Router
 
 READ = require(Verb.USERS_READ)
 WRITE = require(Verb.USERS_WRITE)
@@ -23,7 +24,7 @@ def routes(identity: Identity) -> list[APIRouter]:
 
 
 def _people(identity: Identity) -> APIRouter:
-    router = APIRouter(prefix="/api/users", tags=["users"])
+    router = Router(prefix="/api/users", tags=["users"])
     users = identity.users
 
     @router.get("", dependencies=[READ])
@@ -97,7 +98,7 @@ def _people(identity: Identity) -> APIRouter:
 
 def _doors(identity: Identity) -> APIRouter:
     """What opens the portal to somebody, and what closes it."""
-    router = APIRouter(prefix="/api/users/{user_id}", tags=["users"])
+    router = Router(prefix="/api/users/{user_id}", tags=["users"])
     users = identity.users
 
     @router.post("/ban", dependencies=[require(Verb.USERS_WRITE, action="user_ban")])

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Response
 
 from homeport.identity import Verb
 from homeport.identity.guard import CurrentCall, require
+from homeport.kit.routes import Router
 from homeport.relay.certificates import schemas
 from homeport.relay.certificates.certificates import Certificates
 from homeport.relay.certificates.orders import Order
@@ -23,7 +24,7 @@ def write(action: str) -> Any:
 
 def routes(certificates: Certificates) -> APIRouter:
     """All routes, bound to the part that serves them."""
-    router = APIRouter(prefix="/api/certs", tags=["certificates"])
+    router = Router(prefix="/api/certs", tags=["certificates"])
 
     @router.get("", dependencies=[READ])
     async def list_certificates() -> schemas.RowsOut:

@@ -8,6 +8,7 @@ from starlette.responses import PlainTextResponse, Response
 from homeport.identity import Verb
 from homeport.identity.guard import CurrentCall, require
 from homeport.kit.clock import Clock, rfc3339_ms
+from homeport.kit.routes import Router
 from homeport.relay.discovery.discovery import Discovery
 from homeport.relay.envelope import SDK_CAP, EnvelopeRoute, read_json, success
 from homeport.relay.policy import Policy
@@ -16,7 +17,7 @@ ASKING = require(Verb.PUBLIC, changes=False, rate="none")
 
 
 def routes(discovery: Discovery, policy: Policy, clock: Clock) -> APIRouter:
-    router = APIRouter(tags=["relay"], route_class=EnvelopeRoute)
+    router = Router(tags=["relay"], route_class=EnvelopeRoute)
 
     @router.get("/discovery", dependencies=[ASKING])
     async def get_discovery() -> Response:

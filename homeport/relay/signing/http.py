@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from homeport.identity import Verb
 from homeport.identity.guard import CurrentCall, require
+from homeport.kit.routes import Router
 from homeport.relay.envelope import EnvelopeRoute, read_json, success
 from homeport.relay.signing.asked import MAX_BODY_BYTES
 from homeport.relay.signing.issuing import TunnelCertificates
@@ -63,7 +64,7 @@ def routes(signing: Signing, certificates: TunnelCertificates) -> list[APIRouter
 
 
 def _sign_routes(signing: Signing) -> APIRouter:
-    router = APIRouter(tags=["relay"])
+    router = Router(tags=["relay"])
     guard = require(Verb.PUBLIC, changes=False, rate="none")
 
     async def sign_handshake(request: Request, call: CurrentCall) -> Response:
@@ -101,7 +102,7 @@ def _sign_routes(signing: Signing) -> APIRouter:
 
 
 def _certificate_routes(certificates: TunnelCertificates) -> APIRouter:
-    router = APIRouter(tags=["relay"], route_class=EnvelopeRoute)
+    router = Router(tags=["relay"], route_class=EnvelopeRoute)
 
     @router.post(
         "/sdk/certificate",
