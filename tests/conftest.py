@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import shutil
 import tempfile
@@ -93,6 +94,14 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     yield database
     await database.close()
     await asyncio.sleep(0)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """As `homeport up` does: what is loaded by now stays, and need not be searched for cycles again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000)
 
 
 @pytest.hookimpl(trylast=True)
