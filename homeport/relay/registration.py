@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 from base64 import b64decode
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from homeport.relay.envelope import Body
@@ -17,7 +17,7 @@ from homeport.wire.ech import InvalidConfigList, check_config_list
 # Characters; of tags how many, and how long each is. Longer ones are refused with invalid_request.
 MOST_DESCRIPTION = 4000
 MOST_OWNER = 200
-MOST_THUMBNAIL = 4000
+MOST_THUMBNAIL = 16_000  # a longer one is left out: tunnels do without a picture, but not without a name
 MOST_TAGS = 32
 MOST_TAG = 64
 MOST_ECH_CONFIG = 4096  # bytes
@@ -99,12 +99,12 @@ def renewed_metadata(body: Body) -> Metadata | None:
 def _bounded(metadata: Metadata) -> Metadata:
     if any("\0" in text for text in (metadata.description, metadata.owner, metadata.thumbnail, *metadata.tags)):
         raise InvalidRequest("metadata holds a NUL character.")
-    for name, most in (("description", MOST_DESCRIPTION), ("owner", MOST_OWNER), ("thumbnail", MOST_THUMBNAIL)):
+    for name, most in (("description", MOST_DESCRIPTION), ("owner", MOST_OWNER)):
         if len(getattr(metadata, name)) > most:
             raise InvalidRequest(f"metadata.{name} is longer than {most} characters.")
     if len(metadata.tags) > MOST_TAGS or any(len(tag) > MOST_TAG for tag in metadata.tags):
         raise InvalidRequest(f"metadata.tags are at most {MOST_TAGS}, of at most {MOST_TAG} characters each.")
-    return metadata
+    return metadata if len(metadata.thumbnail) <= MOST_THUMBNAIL else replace(metadata, thumbnail="")
 
 
 def _checked(config: bytes) -> bytes:

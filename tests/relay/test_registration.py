@@ -62,7 +62,6 @@ def test_other_types_are_no_json_of_ours(more: dict[str, Any]) -> None:
     [
         {"description": "x" * 4001},  # relay L.3
         {"owner": "x" * 201},
-        {"thumbnail": "x" * 4001},
         {"tags": ["x"] * 33},
         {"tags": ["x" * 65]},
         {"description": "a\0b"},
@@ -73,6 +72,11 @@ def test_what_is_said_of_a_tunnel_has_a_size(metadata: dict[str, Any]) -> None:
         read(metadata=metadata)
     with pytest.raises(InvalidRequest):
         renewed_metadata(Body(metadata=metadata))
+
+
+def test_a_picture_that_is_too_large_is_left_out() -> None:
+    assert read(metadata={"thumbnail": "x" * 16_000}).metadata.thumbnail
+    assert read(metadata={"thumbnail": "x" * 16_001, "owner": "Ann"}).metadata == Metadata(owner="Ann")
 
 
 def test_a_renewal_without_metadata_says_nothing_of_them() -> None:
