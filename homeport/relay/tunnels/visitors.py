@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from socket import socket
 from typing import Any
 
+from homeport.identity.client_address import network_of
 from homeport.relay.lease import Lease, Traffic
 from homeport.relay.policy import Policy
 from homeport.relay.tunnels.bridge import PASSTHROUGH, RAW, Bridge, keep_alive
@@ -15,6 +17,7 @@ from homeport.wire.client_hello import ClientHello
 
 MAX_VISITORS = 8192  # at the same time, of all tunnels
 MAX_OF_ONE_TUNNEL = 2048
+MAX_OF_ONE_ADDRESS = 1024  # IPv4 address or IPv6 /64, at all tunnels: nobody fills one alone
 
 
 class Visitors:
@@ -28,6 +31,7 @@ class Visitors:
         self._policy = policy
         self.total = Traffic()
         self._bridges: set[Bridge] = set()
+        self._sources: Counter[str] = Counter()
 
     @property
     def active(self) -> int:
@@ -53,12 +57,14 @@ class Visitors:
     def admit(self, lease: Lease, sock: socket, address: str, marker: bytes) -> None:
         """Serve the connection by the lease's next session, or close it. The socket is taken in any case."""
         sessions = lease.sessions
+        source = network_of(address)
         if (
             not isinstance(sessions, ReadySessions)
             or not self._policy.routable(lease.key)
             or self._policy.refused(address)
             or len(self._bridges) >= MAX_VISITORS
             or len(lease.bridges) >= MAX_OF_ONE_TUNNEL
+            or self._sources[source] >= MAX_OF_ONE_ADDRESS
         ):
             sock.close()
             return
@@ -66,6 +72,9 @@ class Visitors:
 
         def ended(bridge: Bridge) -> None:
             self._bridges.discard(bridge)
+            self._sources[source] -= 1
+            if not self._sources[source]:
+                del self._sources[source]
             sessions.ended(bridge)
 
         bridge = Bridge(
@@ -79,6 +88,7 @@ class Visitors:
             ended=ended,
         )
         self._bridges.add(bridge)
+        self._sources[source] += 1
         sessions.claim(bridge)
 
     def cut(self, chosen: Callable[[Bridge], bool] = lambda _: True) -> None:
