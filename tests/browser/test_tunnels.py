@@ -144,6 +144,10 @@ def test_whoever_has_to_be_signed_in_is_asked_and_sent_back(
         visitor.goto(f"{row['url']}/again")
         expect(visitor.get_by_text("one")).to_be_visible()
         assert visitor.url == f"{row['url']}/again"
+        signed_out = context.request.post(f"{portal.base_url}/api/auth/logout", headers={"Origin": portal.base_url})
+        assert signed_out.ok
+        visitor.goto(f"{row['url']}/again")
+        expect(visitor.get_by_role("heading", name="Sign in to Homeport")).to_be_visible()
     finally:
         context.close()
 

@@ -132,3 +132,14 @@ def test_an_answer_to_head_has_the_length_and_not_the_page() -> None:
     answer = heads.trouble(pages.NO_SUCH_APP, name="x", head=request(method="HEAD"), keep_alive=True)
     assert answer.endswith(b"\r\n\r\n")
     assert b"Content-Length: 0" not in answer
+
+
+@pytest.mark.parametrize("line", ["X-Homeport-User: admin", "x-homeport-user: admin", "X_Homeport_User: admin"])
+def test_nobody_says_of_themselves_who_signed_in(line: str) -> None:
+    assert not any("homeport" in one.lower() for one in told(request(line)))
+
+
+def test_an_app_behind_a_sign_in_is_told_who_signed_in() -> None:
+    head = request("X-Homeport-User: admin")
+    data = heads.to_app(head, head.host, Visitor(b"192.0.2.9", b"https", b"eve"))
+    assert [line for line in data.split(b"\r\n") if b"homeport" in line.lower()] == [b"X-Homeport-User: eve"]
