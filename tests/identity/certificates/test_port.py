@@ -66,7 +66,8 @@ class CertificatePort:
         """Raises InvalidStatus when the upgrade is refused."""
         context = presenting(self.portal.tls, pem) if pem else self.portal.tls
         address = f"wss://localhost:{self.port}/api/services/{unit}/logs"
-        return connect(address, ssl=context, additional_headers=headers, proxy=None)
+        # Without a limit: this client stops reading at 16 messages, and then waits 10 s for an answer to its close.
+        return connect(address, ssl=context, additional_headers=headers, proxy=None, max_queue=None)
 
 
 @pytest.fixture(scope="module")
