@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import ssl
 
+_PIECE = 32 * 1024
+
 
 class TlsEngine:
-    """`ended`: the other side has said that nothing more will come (close_notify)."""
+    """Bytes are fed as they come, and everything is read before more is fed: so little is ever kept."""
 
-    __slots__ = ("_closed", "_in", "_out", "_ssl", "ended")
+    __slots__ = ("_closed", "_ended", "_in", "_kept", "_out", "_ssl")
 
     def __init__(
         self,
@@ -31,8 +33,9 @@ class TlsEngine:
             server_hostname=server_hostname,
             session=session,
         )
-        self.ended = False
+        self._ended = False
         self._closed = False
+        self._kept = bytearray()
 
     def feed(self, data: bytes | memoryview) -> None:
         """Ciphertext of the other side."""
@@ -46,11 +49,24 @@ class TlsEngine:
             return False
         return True
 
+    @property
+    def ended(self) -> bool:
+        """Whether the other side has said that nothing more will come (close_notify), and all before it was read."""
+        return self._ended and not self._kept
+
     def read(self, into: memoryview) -> int:
         """Plain bytes that are there, as many as fit: 0 when more ciphertext is needed, or at the end.
 
         Raises ssl.SSLError for what breaks the protocol.
         """
+        if self._kept:
+            count = min(len(self._kept), len(into))
+            into[:count] = self._kept[:count]
+            del self._kept[:count]
+            return count
+        return self._decrypt(into)
+
+    def _decrypt(self, into: memoryview) -> int:
         total = 0
         size = len(into)
         read = self._ssl.read
@@ -58,13 +74,13 @@ class TlsEngine:
             while total < size:
                 count = read(size - total, into[total:])
                 if not count:
-                    self.ended = True
+                    self._ended = True
                     break
                 total += int(count)
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLZeroReturnError:
-            self.ended = True
+            self._ended = True
         return total
 
     def write(self, data: bytes | memoryview) -> None:
@@ -80,9 +96,16 @@ class TlsEngine:
         if not self._closed:
             self._closed = True
             try:
+                self._keep()
                 self._ssl.unwrap()
-            except ssl.SSLError:  # it wants the other's close_notify, which `read` will see
+            except ssl.SSLError:  # it wants the other's close_notify, or the next `read` will raise it, too
                 return
+
+    def _keep(self) -> None:
+        """What has come is decrypted first: Python would look for the other's close_notify, and drop what is before."""
+        piece = memoryview(bytearray(_PIECE)) if self._in.pending or self._ssl.pending() else None
+        while piece is not None and not self._ended and (count := self._decrypt(piece)):
+            self._kept += piece[:count]
 
     @property
     def pending(self) -> int:
