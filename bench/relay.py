@@ -67,7 +67,7 @@ def measure() -> list[Figure]:
         figures += _bulk([*peers, Ssh(folder, "aes128-gcm@openssh.com"), WithAgent(folder, portal)])
         figures += _latency([*peers, WithAgent(folder, portal)])
         figures += _connections([peer for peer in peers if peer.name != "direct"])
-        figures += measure_memory(ours, portal)
+        figures += measure_memory(folder / "another", SETTINGS)
     return figures
 
 
