@@ -55,7 +55,8 @@ class Challenge:
 
 
 class Challenges:
-    """In memory; bounded by client (an address or network) and in all. `domain` stands where no Host came along."""
+    """In memory; bounded by client (an address or network), and in all: then the oldest makes way. `domain` stands
+    where no Host came along."""
 
     def __init__(self, clock: Clock, domain: str) -> None:
         self._clock = clock
@@ -79,11 +80,13 @@ class Challenges:
             raise InvalidRequest("The Host header is no host.")
         if purpose.own_host and urlsplit(f"//{host}").hostname not in {self._domain.lower(), *_THIS_MACHINE}:
             raise InvalidRequest(f"Sign in at the portal's own name, {self._domain}.")
-        if self._by_client[client] >= PENDING_PER_CLIENT or len(self._pending) >= PENDING_IN_ALL:
+        if self._by_client[client] >= PENDING_PER_CLIENT:
             raise RateLimited(
                 "Too many challenges are open: answer them, or wait until they end.",
                 details={"retry_after": self._until_one_ends(client)},
             )
+        if len(self._pending) >= PENDING_IN_ALL:  # who has many addresses keeps nobody out: wallets answer at once
+            self._drop(next(iter(self._pending.values())))
         now = self._clock.now().replace(microsecond=0)
         identifier = purpose.prefix + secrets.token_hex(8)
         message = SiweMessage(
@@ -141,6 +144,5 @@ class Challenges:
                 del self._by_client[challenge.client]
 
     def _until_one_ends(self, client: str) -> int:
-        ends = next((one.expires_at for one in self._pending.values() if one.client == client), None)
-        ends = ends or next(iter(self._pending.values())).expires_at
+        ends = next(one.expires_at for one in self._pending.values() if one.client == client)
         return max(1, round((ends - self._clock.now()).total_seconds()))

@@ -318,6 +318,6 @@ def _close_sessions(lease: Lease) -> None:
 def _ip(text: str) -> str:
     """What a client says its address is: nothing, when it is none."""
     try:
-        return str(ip_address(text.strip()[:64]))
+        return str(ip_address(text.strip()[:64].partition("%")[0]))  # a zone says nothing elsewhere
     except ValueError:
         return ""

@@ -128,10 +128,11 @@ def test_an_answered_challenge_makes_room(challenges: Challenges) -> None:
 
 def test_many_clients_together_have_a_bound_as_well(challenges: Challenges, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PENDING_IN_ALL", 3)  # relay L.3
-    for number in range(3):
-        begun(challenges, client=f"192.0.2.{number}")
-    with pytest.raises(RateLimited):
-        begun(challenges, client="192.0.2.200")
+    first, second, *_ = [begun(challenges, client=f"192.0.2.{number}") for number in range(4)]
+    assert len(challenges) == 3
+    with pytest.raises(InvalidRequest):  # the oldest has made way: whoever fills the table keeps nobody out
+        challenges.finish(REGISTRATION, first.id, first.message, sign_message(KEY, first.message))
+    challenges.finish(REGISTRATION, second.id, second.message, sign_message(KEY, second.message))
 
 
 @pytest.mark.parametrize("host", ["a b", "user@host", "x" * 400, "a\nb"])

@@ -210,6 +210,8 @@ async def test_a_renewal_replaces_what_is_said_where_it_says_something(desk: Des
     assert desk.said() == ["LeaseBegan"]
     await desk.leases.renew(token, metadata=Metadata("second"), reported_ip=" 2001:DB8::1 ")
     assert (lease.metadata, lease.reported_ip) == (Metadata("second"), "2001:db8::1")
+    await desk.leases.renew(token, reported_ip="fe80::1%" + "x" * 50)  # longer than its column, with the zone
+    assert lease.reported_ip == "fe80::1"
     assert desk.said() == ["LeaseBegan", "LeaseChanged"]
 
 

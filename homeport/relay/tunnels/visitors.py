@@ -51,8 +51,11 @@ class Visitors:
         self.admit(lease, sock, seen_from(address), PASSTHROUGH)
 
     def arrive(self, lease: Lease, sock: socket, address: str) -> None:
-        """A connection to the port of a lease."""
-        self.admit(lease, sock, address, RAW)
+        """A connection to the port of a lease, which may be over by now."""
+        if self._find(lease.hostname) is lease:
+            self.admit(lease, sock, address, RAW)
+        else:
+            sock.close()
 
     def admit(self, lease: Lease, sock: socket, address: str, marker: bytes) -> None:
         """Serve the connection by the lease's next session, or close it. The socket is taken in any case."""

@@ -48,3 +48,16 @@ async def test_one_address_leaves_room_for_others(wires: Wires, monkeypatch: pyt
     assert await agents[3].read(1) == RAW
     visitors.cut()
     assert visitors.active == 0
+
+
+async def test_the_port_of_a_lease_that_is_over_serves_nobody(wires: Wires) -> None:  # relay E: ignored at once
+    current = [wires.lease]
+    visitors = Visitors(lambda _: current[0] if current else None, cast(Any, OpenPolicy()))
+    agent = await wires.agent()
+    peer, sock = await wires.pair(secure=False)
+    visitors.arrive(wires.lease, sock, "192.0.2.1")
+    assert await agent.read(1) == RAW
+    current.clear()
+    peer, sock = await wires.pair(secure=False)
+    visitors.arrive(wires.lease, sock, "192.0.2.1")
+    assert await peer.read_all() == b""
