@@ -26,7 +26,7 @@ class Limits:
     stalled: float = 3.0  # a handshake through the tunnel may take while others wait,
     handshake: float = 15.0  # and while nobody does
     waiting: int = 256  # visitors, and
-    waiting_per_address: int = 16
+    waiting_per_address: int = 64
 
 
 LIMITS = Limits()
