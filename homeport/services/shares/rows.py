@@ -19,7 +19,7 @@ def share_row(share: ShareRow, service: ServiceRow, health: Health, actor: Actor
         "kind": "share",
         "name": share.name,
         "hostname": health.hostname,
-        "url": _with_path(health.url, service),
+        "url": None if health.tcp_address else _with_path(health.url, service),  # a port speaks no HTTP
         "status": health.status,
         "error": health.error,
         "service_id": service.id,

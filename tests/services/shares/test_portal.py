@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -96,3 +97,26 @@ def test_tunnels_pass_many_visitors_at_once(portal: PortalProcess) -> None:
 
     answers = asyncio.run(all_of_them())
     assert [one.text for one in answers] == [f"/{n} for anybody" for n in range(20)]
+
+
+def test_what_does_not_speak_http_gets_a_port_of_the_relay(portal: PortalProcess) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=_greet, args=(server,), daemon=True)
+        thread.start()
+        with portal.api() as api:
+            body = {"kind": "endpoint", "name": "shell", "plugin": "ssh", "host": "127.0.0.1"}
+            assert api.post("/api/services", json={**body, "port": server.getsockname()[1]}).status_code == 201
+        row = portal.ask("share", "shell", "--name", "shell-1")
+        assert (row["status"], row["url"]) == ("online", None)
+        host, _, port = row["tcp_address"].rpartition(":")
+        assert host == "localhost"
+        with socket.create_connection(("127.0.0.1", int(port)), timeout=10) as visitor:
+            assert visitor.recv(100) == b"SSH-2.0-test\r\n"
+        thread.join(10)
+    assert portal.homeport("tunnels", "end", "shell-1").returncode == 0
+
+
+def _greet(server: socket.socket) -> None:
+    connection, _ = server.accept()
+    with connection:
+        connection.sendall(b"SSH-2.0-test\r\n")

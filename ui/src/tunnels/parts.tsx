@@ -23,14 +23,19 @@ export function TunnelStatus({ tunnel, pill }: { tunnel: Tunnel; pill?: boolean 
 
 /** Where visitors come in. */
 export function Where({ tunnel, size }: { tunnel: Tunnel; size?: string }) {
-  if (tunnel.tcp_address)
+  const port = tunnel.tcp_address && (
+    <Group gap={4} wrap="nowrap">
+      <span className="mono cut">{tunnel.tcp_address}</span>
+      <Copy text={tunnel.tcp_address} label="Copy the address" />
+    </Group>
+  );
+  if (port || tunnel.url)
     return (
-      <Group gap={4} wrap="nowrap">
-        <span className="mono cut">{tunnel.tcp_address}</span>
-        <Copy text={tunnel.tcp_address} label="Copy the address" />
-      </Group>
+      <>
+        {tunnel.url && <Address url={tunnel.url} size={size} />}
+        {port}
+      </>
     );
-  if (tunnel.url) return <Address url={tunnel.url} size={size} />;
   return (
     <Text size="sm" c="dimmed">
       {tunnel.status === "connecting" ? "Asking the relay…" : "–"}
