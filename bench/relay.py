@@ -22,7 +22,7 @@ import psutil
 from bench.figures import Figure
 from bench.proxy import pinned
 from bench.relay_memory import measure_memory
-from bench.relay_peers import GENERATORS, NGINX_MODULE, RELAY, Direct, Ours, Peer, Proxy, Ssh, Way, WithAgent
+from bench.relay_peers import DOMAIN, GENERATORS, NGINX_MODULE, RELAY, Direct, Ours, Peer, Proxy, Ssh, Way, WithAgent
 from homeport.testing.portal import PortalProcess
 
 BULK_SECONDS = 4.0
@@ -33,6 +33,7 @@ CPU_SHARE = 1.2  # of haproxy's processor time for a Gbit
 CONNECTION_SHARE = 0.5  # of haproxy's new connections
 SSH_FACTOR = 2.0  # times OpenSSH's throughput
 SETTINGS = {
+    "domain": DOMAIN,
     "relay_approval": "auto",
     "relay_signatures_per_minute": 0,
     "relay_port_first": 10000,

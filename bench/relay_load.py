@@ -275,7 +275,7 @@ def main(words: list[str]) -> None:
     parser.add_argument("--cert", default="")
     parser.add_argument("--key", default="")
     parser.add_argument("--token-file", default="")
-    parser.add_argument("--name", default="localhost")
+    parser.add_argument("--name", default="relay.localhost")
     parser.add_argument("--slots", type=int, default=8)
     parser.add_argument("--streams", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=3.0)

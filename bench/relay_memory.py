@@ -13,7 +13,7 @@ import psutil
 
 from bench.figures import Figure
 from bench.relay_load import GO
-from bench.relay_peers import Ours
+from bench.relay_peers import DOMAIN, Ours
 from homeport.testing.portal import PortalProcess
 from homeport.testing.relay_client import Relay, RelayClient, ReverseSession
 
@@ -46,7 +46,7 @@ def measure_memory(folder: Path, settings: Mapping[str, object]) -> list[Figure]
 def _idle(held: contextlib.ExitStack, portal: PortalProcess, first: int, count: int) -> None:
     for number in range(first, first + count):
         source = f"127.3.{number // 200}.{number % 200 + 1}"
-        client = RelayClient(Relay("localhost", portal.port, portal.ca_path, source=source), f"idle{number}")
+        client = RelayClient(Relay(DOMAIN, portal.port, portal.ca_path, source=source), f"idle{number}")
         client.register(ttl=3600)
         for _ in range(SESSIONS):
             session: ReverseSession = client.connect()
