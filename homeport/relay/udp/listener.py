@@ -14,6 +14,7 @@ from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.connection import QuicConnection
 from aioquic.tls import load_pem_private_key, load_pem_x509_certificates
 
+from homeport.identity.client_address import network_of
 from homeport.kit.problems import Problem
 from homeport.relay.udp.public_port import PublicPort, bind
 from homeport.relay.udp.quic import QuicPeer, configuration
@@ -24,7 +25,7 @@ log = structlog.get_logger()
 CONTROL_SECONDS = 10.0
 LAST_WORDS_SECONDS = 0.5  # between a no and the close, which would overtake it
 MOST_PENDING = 256  # connections that have not said whose they are
-MOST_PENDING_PER_ADDRESS = 16
+MOST_PENDING_PER_ADDRESS = 16  # or /64 of IPv6
 _LONG_HEADER = 0x80
 _KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----\n?", re.DOTALL)
 
@@ -50,7 +51,7 @@ class AgentConnection(QuicPeer):
         if not self.address:
             self.address = _plain(addr[0])
             self._is_pending = True
-            self._listener.pending[self.address] += 1
+            self._listener.pending[network_of(self.address)] += 1
             self._deadline = asyncio.get_running_loop().call_later(CONTROL_SECONDS, self._too_late)
         super().datagram_received(data, addr)
 
@@ -116,9 +117,10 @@ class AgentConnection(QuicPeer):
             self._deadline.cancel()
         if self._is_pending:
             self._is_pending = False
-            self._listener.pending[self.address] -= 1
-            if not self._listener.pending[self.address]:
-                del self._listener.pending[self.address]
+            source = network_of(self.address)
+            self._listener.pending[source] -= 1
+            if not self._listener.pending[source]:
+                del self._listener.pending[source]
 
 
 class _Server(QuicServer):
@@ -185,7 +187,7 @@ class Listener:
         """Whether a stranger from there may begin a connection now."""
         if self._refused(address):
             return False
-        return self.pending[address] < MOST_PENDING_PER_ADDRESS and self.pending.total() < MOST_PENDING
+        return self.pending[network_of(address)] < MOST_PENDING_PER_ADDRESS and self.pending.total() < MOST_PENDING
 
     def renew_certificate(self) -> None:
         """New connections are shown the certificate that the relay has now."""

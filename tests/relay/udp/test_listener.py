@@ -12,6 +12,7 @@ import pytest
 from aioquic.asyncio.client import connect
 from aioquic.asyncio.protocol import QuicConnectionProtocol
 from aioquic.quic.configuration import QuicConfiguration
+from aioquic.quic.connection import QuicConnection
 
 from homeport.relay.lease import Lease
 from homeport.relay.udp import listener
@@ -172,3 +173,15 @@ async def test_a_new_certificate_is_shown_from_the_next_connection_on(relay: Udp
         pair = TestAuthority().sign(["relay.test"], begins=datetime.now(UTC) - timedelta(hours=1))
         relay.pem = (pair.key + pair.cert).encode()
     assert shown[0] != shown[1]
+
+
+async def test_a_host_of_ipv6_is_one_stranger_however_many_addresses_it_has() -> None:  # it has 2^64
+    strangers = listener.Listener(
+        lambda _token, _address, _connection: "", lambda _port, _connection: None, lambda _address: False, lambda: b""
+    )
+    for number in range(listener.MOST_PENDING_PER_ADDRESS):
+        agent = listener.AgentConnection(strangers, QuicConnection(configuration=QuicConfiguration(is_client=True)))
+        agent.connection_made(asyncio.DatagramTransport())
+        agent.datagram_received(b"", (f"2001:db8::{number + 1:x}", 4433, 0, 0))
+    assert not strangers.takes("2001:db8::ffff")
+    assert strangers.takes("2001:db8:0:1::1")
