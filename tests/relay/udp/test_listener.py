@@ -7,6 +7,7 @@ import contextlib
 import json
 import ssl
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 from aioquic.asyncio.client import connect
@@ -175,13 +176,22 @@ async def test_a_new_certificate_is_shown_from_the_next_connection_on(relay: Udp
     assert shown[0] != shown[1]
 
 
+class Nowhere(asyncio.DatagramTransport):
+    """Nobody gets what is sent."""
+
+    def sendto(self, data: Any, addr: Any = None) -> None:
+        """Lost, as datagrams may be."""
+
+
 async def test_a_host_of_ipv6_is_one_stranger_however_many_addresses_it_has() -> None:  # it has 2^64
     strangers = listener.Listener(
         lambda _token, _address, _connection: "", lambda _port, _connection: None, lambda _address: False, lambda: b""
     )
     for number in range(listener.MOST_PENDING_PER_ADDRESS):
-        agent = listener.AgentConnection(strangers, QuicConnection(configuration=QuicConfiguration(is_client=True)))
-        agent.connection_made(asyncio.DatagramTransport())
+        state = QuicConnection(configuration=QuicConfiguration(is_client=True))
+        state.connect(("2001:db8::1", 4433), now=0.0)
+        agent = listener.AgentConnection(strangers, state)
+        agent.connection_made(Nowhere())
         agent.datagram_received(b"", (f"2001:db8::{number + 1:x}", 4433, 0, 0))
     assert not strangers.takes("2001:db8::ffff")
     assert strangers.takes("2001:db8:0:1::1")
