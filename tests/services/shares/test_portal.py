@@ -64,8 +64,8 @@ def test_a_verb_shares_and_another_ends(portal: PortalProcess) -> None:
 
 
 def test_it_is_online_again_after_a_restart_of_the_portal(portal: PortalProcess) -> None:
-    row = portal.ask("share", "page", "--name", "lasting", "--hide")
-    assert row["status"] == "online"
+    row = portal.ask("share", "page", "--name", "lasting")
+    assert (row["status"], row["hide"]) == ("online", True)
     portal.stop()
     portal.start()
     deadline = time.monotonic() + 30
@@ -90,7 +90,7 @@ def test_wrong_durations_are_told(portal: PortalProcess) -> None:
 
 
 def test_tunnels_pass_many_visitors_at_once(portal: PortalProcess) -> None:
-    portal.ask("share", "page", "--name", "busy")
+    assert portal.ask("share", "page", "--name", "busy", "--list")["hide"] is False
 
     async def all_of_them() -> list[httpx.Response]:
         return list(await asyncio.gather(*(asyncio.to_thread(portal.fetch, "busy", f"/{n}") for n in range(20))))
