@@ -32,7 +32,7 @@ def share(
         list[str] | None, typer.Option("--relay", help="Another relay than this portal's own; may be repeated.")
     ] = None,
     description: Annotated[str, typer.Option("--description", help="For public lists of tunnels.")] = "",
-    hide: Annotated[bool, typer.Option("--hide", help="Keep it out of public lists.")] = False,
+    public: Annotated[bool, typer.Option("--list", help="List it publicly, as long as it is open.")] = False,
     portal: PortalUrl = None,
     json: Json = False,
 ) -> None:
@@ -43,7 +43,7 @@ def share(
 
     body: dict[str, Any] = {
         "name": name, "relays": relay or [], "access": "signed_in" if signed_in else "everyone",
-        "description": description, "hide": hide, "expires_in": seconds(lasts) if lasts else None,
+        "description": description, "hide": not public, "expires_in": seconds(lasts) if lasts else None,
     }  # fmt: skip
     with Client(resolve(portal)) as client:
         row = _settled(client, client.post(f"/api/services/{ref}/share", body))

@@ -79,6 +79,8 @@ def test_a_service_is_shared_and_a_stranger_opens_it(page: Page, browser: Browse
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Name", exact=True).fill("demo")
     dialog.get_by_label("Description").fill("A page for friends")
+    expect(dialog.get_by_label("List it publicly")).not_to_be_checked()
+    dialog.get_by_label("List it publicly").check()
     dialog.get_by_role("button", name="Share").click()
     expect(dialog.locator("[data-status=online]")).to_be_visible()
     expect(dialog.get_by_role("img", name=re.compile("QR code of .*demo.localhost"))).to_be_visible()

@@ -29,7 +29,7 @@ class ShareIn(BaseModel):
         "everyone", description="signed_in: people who are signed in here and may see the service."
     )
     description: Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$")] = ""
-    hide: bool = Field(False, description="Keep it out of public lists of tunnels.")
+    hide: bool = Field(True, description="Keep it out of public lists of tunnels; false: list it there.")
 
     @field_validator("name")
     @classmethod

@@ -32,6 +32,14 @@ async def test_a_share_is_connecting_and_then_online_at_its_address(house: House
     assert (row["service_name"], row["mine"], row["can_end"]) == ("shop", True, True)
 
 
+async def test_it_is_in_no_public_list_unless_that_was_asked_for(house: House) -> None:
+    await house.service()
+    assert (await house.share(name="quiet"))["hide"] is True
+    assert house.agents["quiet"].wanted.metadata.hide is True
+    assert (await house.share(name="loud", hide=False))["hide"] is False
+    assert house.agents["loud"].wanted.metadata.hide is False
+
+
 async def test_a_share_without_a_name_gets_one_that_no_app_has(house: House) -> None:
     await house.service()
     house.point("shop", 1)

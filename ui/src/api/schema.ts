@@ -7142,8 +7142,8 @@ export interface components {
             description: string;
             /**
              * Hide
-             * @description Keep it out of public lists of tunnels.
-             * @default false
+             * @description Keep it out of public lists of tunnels; false: list it there.
+             * @default true
              */
             hide: boolean;
         };

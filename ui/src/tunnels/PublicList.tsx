@@ -68,7 +68,7 @@ export function PublicTunnelList() {
       {query.error && !query.data && <Failed error={query.error} what="the tunnels" retry={query.refetch} />}
       {query.data && all.length === 0 && (
         <Empty icon={<IconRouteAltLeft size={34} stroke={1.4} />} title="No public tunnels at the moment">
-          Tunnels that do not hide are listed here while they are open.
+          Tunnels that want to be listed stand here while they are open.
         </Empty>
       )}
       {all.length > 0 && list.length === 0 && (

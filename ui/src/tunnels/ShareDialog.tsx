@@ -45,7 +45,7 @@ function Ask(props: { service: string; web: boolean; close: () => void; made: (t
   const [name, setName] = useState("");
   const [relay, setRelay] = useState("");
   const [description, setDescription] = useState("");
-  const [hide, setHide] = useState(false);
+  const [listed, setListed] = useState(false);
   const [more, setMore] = useState(false);
   const act = useAct({
     run: () =>
@@ -55,7 +55,7 @@ function Ask(props: { service: string; web: boolean; close: () => void; made: (t
         expires_in: lasts ? Number(lasts) : null,
         access,
         description,
-        hide,
+        hide: !listed,
       }),
     refresh: [["tunnels"]],
   });
@@ -138,10 +138,10 @@ function Ask(props: { service: string; web: boolean; close: () => void; made: (t
             onChange={(event) => setDescription(event.currentTarget.value)}
           />
           <Checkbox
-            label="Keep it out of public lists"
-            description="Whoever has the address still reaches it"
-            checked={hide}
-            onChange={(event) => setHide(event.currentTarget.checked)}
+            label="List it publicly"
+            description="In the relay's list of tunnels, which anybody may read"
+            checked={listed}
+            onChange={(event) => setListed(event.currentTarget.checked)}
           />
         </Stack>
       </Collapse>
