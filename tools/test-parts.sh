@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    tools/debian.sh chromium postgresql git curl docker.io busybox-static iproute2 iptables systemd dbus util-linux sudo nginx-light python3-minimal procps pebble redis-server openssh-client
+    tools/debian.sh chromium postgresql git curl docker.io busybox-static iproute2 iptables systemd dbus util-linux sudo nginx-light python3-minimal procps pebble redis-server openssh-client openssl
 fi
 
 parts=tools/oidc-provider
