@@ -96,6 +96,16 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     await asyncio.sleep(0)
 
 
+@pytest.fixture
+async def sqlite_database(migrated_sqlite: Path, tmp_path: Path) -> AsyncIterator[Database]:
+    """A migrated SQLite database, for what does not depend on the engine."""
+    shutil.copyfile(migrated_sqlite, tmp_path / "sqlite.db")
+    database = Database(f"sqlite:///{tmp_path}/sqlite.db")
+    await database.open()
+    yield database
+    await database.close()
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
     """As `homeport up` does: what is loaded by now stays, and need not be searched for cycles again and again."""

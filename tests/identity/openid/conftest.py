@@ -287,10 +287,7 @@ async def open_fake(database: Database, folder: Path, settings: Mapping[str, Any
 
 
 @pytest.fixture
-async def fake(tmp_path: Path) -> AsyncIterator[Fake]:
+async def fake(sqlite_database: Database, tmp_path: Path) -> AsyncIterator[Fake]:
     """On SQLite: what a provider says does not depend on the database."""
-    database = Database(f"sqlite:///{tmp_path}/homeport.db")
-    await database.open()
-    async with open_fake(database, tmp_path) as opened:
+    async with open_fake(sqlite_database, tmp_path) as opened:
         yield opened
-    await database.close()

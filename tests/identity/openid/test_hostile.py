@@ -204,13 +204,12 @@ async def test_whatever_a_provider_answers_is_bounded_and_read_with_care(fake: F
     assert (await fake.me(signed(fake.claims()))).status_code == 502
 
 
-async def test_the_guard_keeps_a_provider_from_sending_the_portal_elsewhere(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path}/homeport.db")
-    await database.open()
-    async with open_fake(database, tmp_path, {"outbound_allow": ""}) as fake:
+async def test_the_guard_keeps_a_provider_from_sending_the_portal_elsewhere(
+    sqlite_database: Database, tmp_path: Path
+) -> None:
+    async with open_fake(sqlite_database, tmp_path, {"outbound_allow": ""}) as fake:
         assert (await fake.me(signed(fake.claims()))).status_code == 502
         assert fake.provider.asked == []
-    await database.close()
 
 
 BAD_ID: tuple[dict[str, Any], ...] = (
@@ -297,15 +296,14 @@ async def test_claims_of_any_shape_make_a_decent_account(fake: Fake) -> None:
     ]  # fmt: skip
 
 
-async def test_another_claim_may_tell_the_roles_and_another_audience_may_be_meant(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path}/homeport.db")
-    await database.open()
+async def test_another_claim_may_tell_the_roles_and_another_audience_may_be_meant(
+    sqlite_database: Database, tmp_path: Path
+) -> None:
     settings = {"oidc_role_claim": "https://home.example/groups", "oidc_audience": "urn:portal"}
-    async with open_fake(database, tmp_path, settings) as fake:
+    async with open_fake(sqlite_database, tmp_path, settings) as fake:
         claims = fake.claims(**{"https://home.example/groups": ["deployer"], "aud": ["urn:portal"]})
         assert (await fake.me(signed(claims))).json()["roles"] == ["deployer", "operator", "viewer"]
         assert (await fake.me(signed({**claims, "aud": "homeport"}))).status_code == 401
-    await database.close()
 
 
 def logout_claims(fake: Fake, **more: Any) -> dict[str, Any]:
@@ -377,16 +375,13 @@ async def test_a_session_of_that_name_of_somebody_else_goes_on(fake: Fake) -> No
     assert (await _logout(fake, signed(logout_claims(fake, sid="shared", sub="u-nobody")))).json() == {"ended": 0}
 
 
-async def test_without_a_provider_there_is_nothing_to_sign_in_with(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path}/homeport.db")
-    await database.open()
-    async with open_fake(database, tmp_path, {"oidc_client_id": ""}) as fake, fake.door.client() as client:
+async def test_without_a_provider_there_is_nothing_to_sign_in_with(sqlite_database: Database, tmp_path: Path) -> None:
+    async with open_fake(sqlite_database, tmp_path, {"oidc_client_id": ""}) as fake, fake.door.client() as client:
         assert (await client.get("/api/auth/oidc/login")).json()["code"] == "provider_not_configured"
         assert (await _logout(fake, signed(logout_claims(fake)))).status_code == 404
         assert (await client.get("/api/config")).json()["oidc"]["enabled"] is False
         assert (await fake.me(signed(fake.claims()))).status_code == 401
         assert fake.provider.asked == []
-    await database.close()
 
 
 @pytest.mark.parametrize(

@@ -72,16 +72,15 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-async def bench(tmp_path: Path, clock: ManualClock, signer: TestAuthority) -> AsyncIterator[Bench]:
-    database = Database(f"sqlite:///{tmp_path}/bench.db")
-    await database.open()
-    options = Options(database)
+async def bench(
+    sqlite_database: Database, tmp_path: Path, clock: ManualClock, signer: TestAuthority
+) -> AsyncIterator[Bench]:
+    options = Options(sqlite_database)
     await options.open()
     authority = Authority(tmp_path / "ca", clock, domain=DOMAIN)
     authority.open()
     issuer = TestIssuer(signer, clock)
-    bench = Bench(tmp_path, clock, database, options, Sealer(tmp_path / "keys"), authority, signer, issuer)
+    bench = Bench(tmp_path, clock, sqlite_database, options, Sealer(tmp_path / "keys"), authority, signer, issuer)
     await bench.certificates.open()
     yield bench
     await bench.certificates.close()
-    await database.close()

@@ -171,20 +171,17 @@ class House:
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    database = Database(f"sqlite:///{tmp_path}/homeport.db")
-    await database.open()
+async def house(sqlite_database: Database, tmp_path: Path) -> AsyncIterator[House]:
     sealer = Sealer(tmp_path / "keys")
     sealer.load()
     house: list[House] = []
-    async with open_door(database, tmp_path, lambda _: [router(_Late(house))]) as front:  # type: ignore[arg-type]
+    async with open_door(sqlite_database, tmp_path, lambda _: [router(_Late(house))]) as front:  # type: ignore[arg-type]
         made = House(front, Routes(), sealer, OutboundGuard(["127.0.0.0/8"]))
         made.build()
         house.append(made)
         await made.shares.open()
         yield made
         await made.shares.close()
-    await database.close()
 
 
 class _Late:
