@@ -14,7 +14,8 @@ from pathlib import Path
 from homeport.testing.busybox_image import image_archive
 
 APPLETS = ("sh", "test", "mkdir", "chown", "chmod", "cat", "ls", "id", "env", "rm", "sleep")
-_LEFT_OUT = {"site-packages", "__pycache__", "test", "tests", "idlelib", "tkinter", "turtledemo", "lib2to3"}
+_COMPILED = f".{sys.implementation.cache_tag}.pyc"  # without them, each process in a container would compile anew
+_LEFT_OUT = {"site-packages", "test", "tests", "idlelib", "tkinter", "turtledemo", "lib2to3"}
 _LIBRARIES = "usr/lib"  # on the loader's own path
 
 
@@ -54,7 +55,9 @@ def python_archive(tag: str) -> bytes:
 def _kept(library: Path) -> Iterator[Path]:
     for path in sorted(library.rglob("*")):
         parts = path.relative_to(library).parts
-        if path.is_file() and not _LEFT_OUT & set(parts) and not parts[0].startswith("config-"):
+        if not path.is_file() or _LEFT_OUT & set(parts) or parts[0].startswith("config-"):
+            continue
+        if "__pycache__" not in parts or path.name.endswith(_COMPILED):
             yield path
 
 
@@ -76,6 +79,7 @@ def _file(tar: tarfile.TarFile, path: Path, place: str) -> None:
     entry = tarfile.TarInfo(place)
     info = path.stat()
     entry.size, entry.mode = info.st_size, 0o755 if info.st_mode & 0o111 else 0o644
+    entry.mtime = int(info.st_mtime)  # a compiled file knows its source by it
     with path.open("rb") as file:
         tar.addfile(entry, file)
 
