@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import resource
-import socket
+import select
 import time
 from pathlib import Path
 
@@ -58,11 +58,10 @@ def test_visitors_who_wait_are_bounded_for_one_address_and_others_still_come(
     # relay L.5
     hello = hello_for(f"{client.name}.{DOMAIN}")
     with contextlib.ExitStack() as stack:
-        greedy = [stack.enter_context(portal.knock(source="127.0.2.3", timeout=0.3)) for _ in range(40)]
+        greedy = [stack.enter_context(portal.knock(source="127.0.2.3")) for _ in range(100)]
         for one in greedy:
             one.sendall(hello)
-        time.sleep(0.5)
-        assert sum(_is_closed_now(one) for one in greedy) >= 20
+        within(5, lambda: len(select.select(greedy, [], [], 0)[0]) >= 36)  # closed: 64 may wait
         other = stack.enter_context(portal.knock(source="127.0.2.4"))
         other.sendall(hello)
         time.sleep(0.3)
@@ -71,15 +70,6 @@ def test_visitors_who_wait_are_bounded_for_one_address_and_others_still_come(
             session.wait(5)
             session.sendall(b"!")
         assert other.recv(1) == b"!"
-
-
-def _is_closed_now(sock: socket.socket) -> bool:
-    try:
-        return sock.recv(1) == b""
-    except TimeoutError:
-        return False
-    except ConnectionResetError:
-        return True
 
 
 def test_running_out_of_descriptors_ends_nothing(tmp_path_factory: pytest.TempPathFactory) -> None:
