@@ -94,6 +94,11 @@ class Leases:
         now = self._clock.now()
         return [lease for lease in self._index if lease.expires_at > now]
 
+    @property
+    def count(self) -> int:
+        """With those whose time is over and that are still there."""
+        return len(self._index)
+
     def holder(self, token: str) -> Lease:
         """The lease that a token was given for.
 

@@ -24,6 +24,8 @@ from homeport.settings import Settings
 
 LISTED_WITHOUT_SESSIONS = timedelta(minutes=3)  # since an agent was last seen
 MOST = 500  # newest first
+MANY = 50  # leases, hidden ones too: then the page's data are made once in
+FRESH_SECONDS = 1.0
 # What seed 004's pages and other people's read of a public tunnel.
 _PUBLIC = (
     "name", "hostname", "first_seen_at", "last_seen_at", "expires_at", "metadata", "ready", "udp_enabled",
@@ -76,6 +78,7 @@ class PublicList:
         self._settings = settings
         self._clock = clock
         self._picture = picture
+        self._head: tuple[float, bool, str] | None = None  # until when, whether the list was on, the text
 
     def leases(self) -> list[Lease]:
         """Neither hidden nor refused, and served lately; the newest first. None while the list is turned off."""
@@ -109,9 +112,19 @@ class PublicList:
         return {**rest, "thumbnail": path} if path else rest
 
     def page_head(self) -> str:
-        """For the `<head>` of the portal's page: what the relay is, and its public tunnels as data."""
+        """For the `<head>` of the portal's page: what the relay is, and its public tunnels as data. Among many leases
+        (10 ms for 500) at most a second old: everybody may ask, as often as they like."""
+        now, shown = self._clock.monotonic(), self._policy.landing_page_enabled
+        if self._head is None or self._head[1] != shown or now >= self._head[0]:
+            self._head = (now + FRESH_SECONDS, shown, self._rendered(shown))
+        text = self._head[2]
+        if self._leases.count < MANY:
+            self._head = None
+        return text
+
+    def _rendered(self, shown: bool) -> str:
         settings = self._settings()
-        landing = "true" if self._policy.landing_page_enabled else "false"
+        landing = "true" if shown else "false"
         data = orjson.dumps(self.rows()).decode().translate(_UNSAFE)
         title = html.escape(f"Tunnels at {settings.domain}")
         return (

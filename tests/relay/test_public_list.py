@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from homeport.relay import public_list as module
 from homeport.relay.lease import Lease
 from homeport.relay.public_list import PublicList
 from homeport.storage import Database
@@ -102,3 +103,21 @@ async def test_the_page_makes_nobody_ask_another_site_for_a_picture(relay: Relay
     assert "tracker.example" not in public_list(relay).page_head()
     by_name = {row["name"]: row["Metadata"] for row in public_list(relay).rows()}
     assert by_name == {"demo": {"owner": "Ann"}, "seen": {"thumbnail": "/thumbnail/seen.localhost"}}
+
+
+async def test_among_many_leases_the_pages_data_are_made_once_a_second(
+    relay: RelayDoor, monkeypatch: pytest.MonkeyPatch
+) -> None:  # whoever asks for pages, and whoever registers, costs little
+    monkeypatch.setattr(module, "MANY", 2)
+    shown = public_list(relay)
+    await relay.token("first")
+    assert "first.localhost" in shown.page_head()
+    await relay.token("second")
+    before = shown.page_head()
+    assert "second.localhost" in before
+    await relay.token("third")
+    assert shown.page_head() == before
+    relay.door.clock.advance(1)
+    assert "third.localhost" in shown.page_head()
+    await relay.plane.policy.set_landing_page(False)
+    assert "first.localhost" not in shown.page_head()
