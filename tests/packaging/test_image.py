@@ -71,6 +71,7 @@ class Running:
         self.engine = engine
         body = {
             "Image": image,
+            "Healthcheck": {"Interval": 2_000_000_000},  # ns; the image's own check, but not 15 s apart
             "HostConfig": {
                 "Binds": ["homeport-test:/data"], "PortBindings": {"8443/tcp": [{"HostIp": "127.0.0.1"}]},
             },
