@@ -114,7 +114,11 @@ class ShareTarget:
 
         Raises TargetUnreachable.
         """
+        from homeport.relay.agent.problems import TargetUnreachable
+
         if not self._door.is_web:
+            if self._door.access != "everyone":  # it was a web page when it was shared: nobody would ask who comes
+                raise TargetUnreachable(f"{self._door.service_name} cannot ask its visitors to sign in any more.")
             return await self._straight()
         self._doors.lead(visitor.hostname, self._door)
         ours, theirs = socket.socketpair()

@@ -94,7 +94,8 @@ class Gate:
 
     def _enter(self, share: Guarded, head: RequestHead, cookies: dict[bytes, bytes]) -> bytes:
         nonce = cookies.get(STATE_COOKIE, b"")
-        given = parse_qs(head.target.partition(b"?")[2].decode("latin-1"), max_num_fields=10).get("ticket", [""])[0]
+        query = head.target.partition(b"?")[2][:MOST_PATH].decode("latin-1")
+        given = parse_qs(query).get("ticket", [""])[0]
         if head.method != b"GET" or not nonce or not given:
             return _said(USED, head)
         ticket = self._grants.use(given, share.id, state_of(nonce))

@@ -67,7 +67,12 @@ class EnterIn(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     next: str = Field("/", max_length=2048, description="Path on the tunnel's host to go to.")
-    state: str = Field("", max_length=64, description="What binds the ticket to the browser that asked for it.")
+    state: str = Field(
+        "",
+        max_length=64,
+        pattern="^[A-Za-z0-9_-]*$",
+        description="What binds the ticket to the browser that asked for it.",
+    )
 
 
 class EnterOut(BaseModel):

@@ -9,6 +9,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from homeport.kit.changes import Change
+from homeport.relay.agent.problems import TargetUnreachable
+from homeport.services.models import ServiceRow
 from homeport.services.shares.gate import safe_path, state_of
 from homeport.testing.front import ScriptedApp
 from tests.services.shares.conftest import House
@@ -283,3 +286,61 @@ async def test_an_endpoint_is_reached_where_the_guard_allows_and_nowhere_else(ho
     await house.share("there", name="there-1")
     assert (await house.ask("here-1")).startswith(b"HTTP/1.1 200 ")
     assert (await house.ask("there-1")).startswith(b"HTTP/1.1 502 ")
+
+
+async def test_an_endpoint_that_is_no_web_page_any_more_is_not_reached_past_the_gate(
+    house: House, echo: ScriptedApp
+) -> None:
+    own = {"plugin": "http", "host": "127.0.0.1", "port": echo.port}
+    service_id = await house.service("here", kind="endpoint", endpoint=own)
+    await house.share("here", name="here-1", access="signed_in")
+    async with house.front.database.write() as session:
+        row = await session.get(ServiceRow, service_id)
+        assert row is not None
+        row.endpoint = {**own, "plugin": "tcp"}
+    house.front.bus.publish(Change("endpoint", "changed", service_id, {}))
+    await house.shares.tidy()
+    with pytest.raises(TargetUnreachable):
+        await house.ask("here-1")
+    assert echo.connections == 0
+
+
+@pytest.mark.parametrize("query", ["&".join(["a=b"] * 50), "ticket=%FF%00", "ticket=" + "x" * 4000])
+async def test_nonsense_instead_of_a_ticket_is_answered(house: House, echo: ScriptedApp, query: str) -> None:
+    await house.share(name="demo", access="signed_in")
+    browser = Browser(house)
+    await browser.get("/", PAGE)
+    assert (await browser.get(f"/.homeport/enter?{query}", PAGE))[0] == 403
+
+
+async def test_a_state_that_no_browser_has_is_refused(house: House, echo: ScriptedApp) -> None:
+    made = await house.share(name="demo", access="signed_in")
+    browser = Browser(house)
+    await browser.get("/", PAGE)
+    async with house.front.client(await house.person("eve")) as client:
+        answer = await client.post(f"/api/tunnels/{made['id']}/enter", json={"next": "/", "state": "\u00e9"})
+    assert answer.status_code == 422, answer.text
+
+
+async def test_trailers_say_nothing_of_who_one_is(house: House, echo: ScriptedApp) -> None:
+    heard = bytearray()
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while not heard.endswith(b"\r\n0\r\n\r\n") and b"kept" not in heard:
+            heard.extend(await reader.read(4096))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    app = ScriptedApp(listen)
+    await app.open()
+    house.point("shop", app.port)
+    await house.share(name="demo")
+    reader, writer = await asyncio.open_connection(sock=await house.agents["demo"].visit())
+    writer.write(
+        b"POST / HTTP/1.1\r\nHost: demo.localhost:8443\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+        b"2\r\nhi\r\n0\r\nX-Homeport-User: admin\r\nx_homeport_user: admin\r\nDigest: kept\r\n\r\n"
+    )
+    assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+    writer.close()
+    await app.close()
+    assert b"admin" not in heard
+    assert b"Digest: kept\r\n" in heard
