@@ -14,6 +14,7 @@ import ssl
 from typing import Any, cast
 
 PIECE = 128 * 1024  # bytes read from a socket at once
+MOST_UNTAKEN = 64  # reads in a row that brought key updates, whose answers the kernel could not take
 _HANDSHAKE_PIECE = 16 * 1024
 
 # Shared by all streams: what is read is encrypted, decrypted or handed on before the next read.
@@ -28,7 +29,7 @@ class TlsStream:
     that the kernel has not taken: whoever writes looks at it, and calls `flush` when the socket is writable.
     """
 
-    __slots__ = ("_incoming", "_outgoing", "_rest", "_tls", "context", "ended", "finished", "sock")
+    __slots__ = ("_incoming", "_outgoing", "_rest", "_tls", "_untaken", "context", "ended", "finished", "sock")
 
     def __init__(self, sock: socket.socket, context: ssl.SSLContext) -> None:
         self.sock = sock
@@ -38,6 +39,7 @@ class TlsStream:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._rest: memoryview | None = None
+        self._untaken = 0
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
 
     @property
@@ -103,7 +105,9 @@ class TlsStream:
             self.ended = True
         if self._outgoing.pending:
             self._take_outgoing()  # the answer to a key update
-            self.flush()
+            self._untaken = 0 if self.flush() else self._untaken + 1
+            if self._untaken > MOST_UNTAKEN:
+                raise ConnectionAbortedError("the peer asks for new keys, and takes no answer")
         return _plain[:filled]
 
     def write(self, data: bytes | memoryview) -> bool:
