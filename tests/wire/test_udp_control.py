@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import pytest
@@ -61,7 +62,7 @@ def test_however_it_is_cut_the_same_comes_out(cuts: list[int]) -> None:
     data = control.encode_hello("a token of some length") + b"rest"
     reader = MessageReader()
     places = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    heard = [reader.receive(data[a:b]) for a, b in zip(places, places[1:], strict=False)]
+    heard = [reader.receive(data[a:b]) for a, b in itertools.pairwise(places)]
     assert [message for message in heard if message is not None] == [{"access_token": "a token of some length"}]
 
 
