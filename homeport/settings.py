@@ -207,6 +207,11 @@ class Settings(BaseModel):
             raise ValueError(f"{wrong[:80]!r} is no name of a service unit")
         return names
 
+    @field_validator("domain", "stream_domain")
+    @classmethod
+    def _as_names_are_compared(cls, value: str) -> str:
+        return value.strip().lower().removesuffix(".")
+
     @field_validator("own_unit")
     @classmethod
     def _own_unit(cls, value: str) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from homeport.services.schemas import RESERVED_NAMES
+from homeport.settings import Settings
 from homeport.testing.relay_client import Refused, RelayClient, Tunnel, answer_http
 from homeport.testing.relay_portal import RelayPortal
 
@@ -41,3 +44,9 @@ def test_an_app_keeps_visitors_from_a_tunnel_that_only_waits_for_the_name(
     finally:
         with portal.api() as api:
             api.delete(f"/api/services/{name}")
+
+
+def test_the_portals_name_is_one_however_it_is_written(tmp_path: Path) -> None:  # relay B.1
+    settings = Settings(data_dir=tmp_path, domain="Relay.Example.COM.", stream_domain="Live.Example.com")
+    assert (settings.domain, settings.stream_domain) == ("relay.example.com", "live.example.com")
+    assert settings.base_url.startswith("https://relay.example.com")
