@@ -61,17 +61,18 @@ class Connection:
                 continue
             if count:
                 self.engine.feed(self._buffers.cipher[:count])
+                await asyncio.sleep(0)  # a relay that always has more would keep everybody else waiting
             return count > 0
 
     async def read(self, most: int) -> bytes:
         """Some plain bytes; none at the end of the stream. Raises OSError (ssl.SSLError is one)."""
         view = self._buffers.plain[:most]
         while True:
-            count = self.engine.read(view)
+            data = bytes(view[: self.engine.read(view)])  # others use the buffer while this one flushes
             if self.engine.pending:
                 await self.flush()
-            if count or self.engine.ended:
-                return bytes(view[:count])
+            if data or self.engine.ended:
+                return data
             if not await self.fill():
                 raise ConnectionResetError("the relay ended the connection")
 

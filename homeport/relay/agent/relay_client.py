@@ -33,6 +33,7 @@ PROTOCOLS = ("7", "5")
 SECONDS = 15.0
 MOST_BYTES = 256 * 1024
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[a-z0-9-]{0,62})(?:\.[a-z0-9](?:[a-z0-9-]{0,62}))*")
+_ADDRESS = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):[0-9]{1,5}")
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,11 @@ class RelayClient:
             verify=relay.context,
             timeout=SECONDS,
             trust_env=False,
-            headers={"Host": relay.authority, "User-Agent": f"homeport/{__version__}"},
+            headers={
+                "Host": relay.authority,
+                "User-Agent": f"homeport/{__version__}",
+                "Accept-Encoding": "identity",
+            },
         )
 
     async def close(self) -> None:
@@ -179,8 +184,8 @@ class RelayClient:
             token=token,
             expires_at=self._expiry(given, wish),
             sni_port=_port(given.get("sni_port")),
-            tcp_addr=str(given.get("tcp_addr") or ""),
-            udp_addr=str(given.get("udp_addr") or ""),
+            tcp_addr=_address(given.get("tcp_addr")),
+            udp_addr=_address(given.get("udp_addr")),
             udp_enabled=bool(given.get("udp_enabled")),
         )
 
@@ -189,7 +194,7 @@ class RelayClient:
         now = self._clock.now()
         try:
             expires_at = parse_rfc3339(str(given.get("expires_at", "")))
-        except ValueError:
+        except (ValueError, OverflowError):
             expires_at = now
         longest = timedelta(seconds=wish.ttl + 5)
         return expires_at if timedelta(seconds=1) < expires_at - now <= longest else now + timedelta(seconds=wish.ttl)
@@ -199,16 +204,21 @@ class RelayClient:
     ) -> Mapping[str, Any]:
         relay = self._relay
         try:
-            async with self._http.stream(
-                method, path, json=body, headers=headers, extensions={"sni_hostname": relay.host}
-            ) as answer:
+            async with (
+                asyncio.timeout(SECONDS),  # of it all: httpx would wait as long for each piece
+                self._http.stream(
+                    method, path, json=body, headers=headers, extensions={"sni_hostname": relay.host}
+                ) as answer,
+            ):
                 content = b""
-                async for piece in answer.aiter_bytes():
+                async for piece in answer.aiter_raw():
                     content += piece
                     if len(content) > MOST_BYTES:
                         raise RelayIncompatible(f"{relay.url} answered too much to be a relay.")
         except httpx.HTTPError as fault:
             raise _unreachable(relay, fault) from None
+        except TimeoutError:
+            raise RelayUnreachable(f"{relay.url} did not answer within {SECONDS:.0f} seconds.") from None
         return _data(relay, answer.status_code, content)
 
 
@@ -218,7 +228,7 @@ def _data(relay: Relay, status: int, content: bytes) -> Mapping[str, Any]:
         raise refusal(status, content, relay)
     try:
         body = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict) or not isinstance(body.get("ok"), bool):
         raise RelayIncompatible(f"{relay.url} answered {status}, and not as a relay does.")
@@ -255,4 +265,9 @@ def _with(held: Held) -> dict[str, str]:
 
 
 def _port(value: object) -> int:
-    return value if isinstance(value, int) and 0 < value < 65536 else 0
+    return value if type(value) is int and 0 < value < 65536 else 0
+
+
+def _address(value: object) -> str:
+    """host:port, which people are shown; empty for anything else."""
+    return value if isinstance(value, str) and _ADDRESS.fullmatch(value) else ""

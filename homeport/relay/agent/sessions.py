@@ -16,6 +16,7 @@ from homeport.relay.agent.relays import Relay
 SILENCE_SECONDS = 30.0  # the relay says something every 15
 ANSWER_SECONDS = 15.0
 MOST_HEAD_BYTES = 16 * 1024
+MOST_IDLE_BYTES = 256  # at once: an hour of them
 MOST_ERROR_BYTES = 8 * 1024
 IDLE, TCP, TLS = 0x00, 0x01, 0x02
 _STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})(?: |\r\n)")
@@ -44,6 +45,8 @@ class ReverseSession:
                     self.early = await self.connection.read(4096)
                 if not self.early:
                     raise SessionEnded("The relay ended a waiting session.")
+                if self.early.count(IDLE) == len(self.early) > MOST_IDLE_BYTES:
+                    raise SessionEnded("The relay floods a waiting session.")
         except TimeoutError:
             raise SessionEnded(f"The relay has been silent for {SILENCE_SECONDS:.0f} seconds.") from None
         except OSError as fault:
@@ -85,7 +88,7 @@ def refusal(status: int, body: bytes, relay: Relay) -> LeaseLost | RelayRefused 
     """The problem that an error answer stands for (relay A.0)."""
     try:
         content = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         content = None
     error = content.get("error") if isinstance(content, dict) else None
     if not isinstance(error, Mapping):
@@ -97,7 +100,8 @@ def refusal(status: int, body: bytes, relay: Relay) -> LeaseLost | RelayRefused 
 
 def refused(status: int, error: Mapping[str, Any], relay: Relay) -> LeaseLost | RelayRefused | RelayUnreachable:
     """The same, of the envelope's error."""
-    code, message = str(error.get("code") or "internal")[:60], _printable(str(error.get("message") or ""))
+    code = _printable(str(error.get("code") or "internal"))[:60]
+    message = _printable(str(error.get("message") or ""))
     if code in ("lease_not_found", "unauthorized"):
         return LeaseLost(f"{relay.url} does not know the lease: {message or code}.")
     if status >= 500 and code in ("internal", "hijack_failed", "hijack_unsupported"):
