@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from homeport.kit.guard import OutboundGuard
 from homeport.kit.problems import Problem
@@ -60,9 +61,9 @@ class Doors(Routes):
         self._apps = apps
         self._doors: dict[str, Door] = {}
 
-    def lead(self, hostname: str, door: Door) -> None:
-        """The tunnel `hostname` is this door's from now on."""
-        self._doors[hostname.lower()] = door
+    def lead(self, hostname: str, door: Door) -> bool:
+        """The tunnel `hostname` is this door's from now on, unless it is another's: relays say what they like."""
+        return self._doors.setdefault(hostname.lower(), door) is door
 
     def shut(self, door: Door) -> None:
         """Nothing leads to it any more."""
@@ -120,7 +121,9 @@ class ShareTarget:
             if self._door.access != "everyone":  # it was a web page when it was shared: nobody would ask who comes
                 raise TargetUnreachable(f"{self._door.service_name} cannot ask its visitors to sign in any more.")
             return await self._straight()
-        self._doors.lead(visitor.hostname, self._door)
+        host = urlsplit(visitor.relay).hostname or ""
+        if not visitor.hostname.endswith(f".{host}") or not self._doors.lead(visitor.hostname, self._door):
+            raise TargetUnreachable(f"{visitor.relay} calls a tunnel by a name that is not its own.")
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         theirs.setblocking(False)

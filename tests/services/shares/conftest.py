@@ -63,7 +63,8 @@ class PlayedAgent:
     async def visit(self) -> socket.socket:
         """The visitor's end of a new connection, TLS taken off."""
         self.connections += 1
-        return await self.wanted.target.open(Visitor(self.connections, "tls", self.hostname, BASE_URL))
+        relay = self.wanted.relays[0] if self.wanted.relays else BASE_URL
+        return await self.wanted.target.open(Visitor(self.connections, "tls", self.hostname, relay))
 
 
 class PlayedRelay:

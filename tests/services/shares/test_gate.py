@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -344,3 +345,32 @@ async def test_trailers_say_nothing_of_who_one_is(house: House, echo: ScriptedAp
     await app.close()
     assert b"admin" not in heard
     assert b"Digest: kept\r\n" in heard
+
+
+async def test_a_relay_that_lends_a_tunnel_anothers_name_gets_none_of_its_visitors(
+    house: House, echo: ScriptedApp
+) -> None:
+    async def steal(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nstolen")
+
+    thief = ScriptedApp(steal)
+    await thief.open()
+    await house.service("other")
+    house.point("other", thief.port)
+    await house.share(name="demo")
+    await house.share("other", name="evil", relays=["https://relay.example.org"])
+    request = b"GET /a HTTP/1.1\r\nHost: demo.localhost:8443\r\n\r\n"
+    reader, writer = await asyncio.open_connection(sock=await house.agents["demo"].visit())
+    writer.write(request)
+    assert b"GET /a " in await reader.readuntil(b"GET /a HTTP")
+    house.agents["evil"].hostname = "demo.localhost"  # as its relay says
+    for relays in (("https://relay.example.org",), ()):
+        house.agents["evil"].wanted = replace(house.agents["evil"].wanted, relays=relays)
+        with pytest.raises(TargetUnreachable):
+            await house.agents["evil"].visit()
+    writer.write(request)
+    async with asyncio.timeout(10):
+        assert b"GET /a " in await reader.readuntil(b"GET /a HTTP")
+    writer.close()
+    await thief.close()
