@@ -24,6 +24,7 @@ from homeport.relay.agent.pool import SessionPool
 from homeport.relay.agent.problems import (
     CertificateUnavailable,
     LeaseLost,
+    RelayIncompatible,
     RelayRefused,
     RelayUnreachable,
     RelayUntrusted,
@@ -39,6 +40,7 @@ log = structlog.get_logger()
 
 RENEW_BEFORE = 30.0  # seconds before the lease's end; a short lease is renewed at half time
 GOODBYE_SECONDS = 5.0
+MOST_VISITORS = 4096  # at once; relays say who comes, and each costs two descriptors
 LASTING_SECONDS = 60.0  # a lease that was lost sooner was perhaps taken by another agent of the same identity
 # What asking again does not mend.
 HOPELESS = {
@@ -154,6 +156,10 @@ class Tunnel:
         except Problem as problem:
             self.failure = problem
             self._become("failed", problem.message)
+        except Exception:
+            log.exception("a tunnel broke", relay=self.relay.url)
+            self.failure = RelayIncompatible(f"The tunnel at {self.relay.url} broke; the agent's log says why.")
+            self._become("failed", self.failure.message)
         finally:
             await self._leave(client)
 
@@ -221,6 +227,9 @@ class Tunnel:
 
     def _claimed(self, connection: Connection, kind: Literal["tls", "tcp"], early: bytes) -> None:
         parts = self._parts
+        if len(self._streams) >= MOST_VISITORS:
+            connection.close()
+            return
         hostname = self.held.hostname if self.held else ""
         visitor = Visitor(next(parts.visitors), kind, hostname, self.relay.url)
         proofs = self.held.answers if self.held else {}

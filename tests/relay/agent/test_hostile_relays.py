@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from homeport.kit.clock import SystemClock
-from homeport.relay.agent import Relay, relay_client
+from homeport.relay.agent import Relay, relay_client, tunnel
 from homeport.relay.agent.connection import Buffers, Connection
 from homeport.relay.agent.identity import new_identity
 from homeport.relay.agent.problems import RelayIncompatible, RelayUnreachable
@@ -170,3 +170,29 @@ async def test_bytes_of_one_tunnel_are_never_those_of_another() -> None:
     assert await reading == b"mine"
     ours.close()
     theirs.close()
+
+
+async def test_a_fault_of_our_own_is_told_and_not_swallowed(
+    relay: FakeRelay, serve: Serve, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(self: RelayClient) -> str:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(RelayClient, "protocol", broken)
+    agent = await start(await serve(echo), relay)
+    await until(agent, "failed")
+    assert "log" in agent.status().error
+
+
+async def test_a_relay_that_invents_visitors_gets_so_many_and_no_more(
+    relay: FakeRelay, serve: Serve, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tunnel, "MOST_VISITORS", 10)
+    agent = await start(await serve(echo), relay)
+    await until(agent, "online")
+    sessions = [await relay.session() for _ in range(2)]
+    for number in range(30):
+        await sessions[number].claim(0x01, b"hello")
+        sessions.append(await relay.session())
+        assert agent.status().open <= 10
+    await eventually(lambda: agent.status().open == 10)

@@ -23,6 +23,7 @@ class Body:
     """The first BODY_BYTES of a body, and how many bytes (without chunk sizes) there were in all."""
 
     size: int = 0
+    forgotten: bool = False  # nobody can look at it any more, though it may still be coming
     kept: bytearray = field(default_factory=bytearray, repr=False)
 
     @property
@@ -32,8 +33,12 @@ class Body:
     def add(self, data: bytes) -> None:
         """One more piece."""
         self.size += len(data)
-        if len(self.kept) < BODY_BYTES:
+        if len(self.kept) < BODY_BYTES and not self.forgotten:
             self.kept += data[: BODY_BYTES - len(self.kept)]
+
+    def forget(self) -> None:
+        """Keep nothing of it."""
+        self.forgotten, self.kept = True, bytearray()
 
 
 @dataclass(slots=True, eq=False)
@@ -103,7 +108,8 @@ class ExchangeLog:
 
     def clear(self) -> None:
         """Forget them all; numbers go on."""
-        self._exchanges.clear()
+        while self._exchanges:
+            self._forget_oldest()
 
     def subscribe(self, changed: Changed) -> Callable[[], None]:
         """Call what is returned to hear no more."""
@@ -112,10 +118,18 @@ class ExchangeLog:
 
     def _make_room(self) -> None:
         while len(self._exchanges) > self._kept:
-            self._exchanges.popitem(last=False)
+            self._forget_oldest()
         total = sum(exchange.bytes_kept for exchange in self._exchanges.values())
         while total > self._kept_bytes and len(self._exchanges) > 1:
-            total -= self._exchanges.popitem(last=False)[1].bytes_kept
+            total -= self._forget_oldest()
+
+    def _forget_oldest(self) -> int:
+        """The bytes that were kept of it."""
+        _, exchange = self._exchanges.popitem(last=False)
+        kept = exchange.bytes_kept
+        exchange.request.forget()
+        exchange.response.forget()
+        return kept
 
 
 def _length(fields: tuple[Field, ...]) -> int:

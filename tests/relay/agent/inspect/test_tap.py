@@ -185,3 +185,14 @@ def test_any_bytes_do_no_harm(pieces: list[tuple[bool, bytes]]) -> None:
         (read.ask if is_request else read.answer)(data)
     read.tap.closed()
     assert all(found.state != "open" for found in read.log.list())
+
+
+def test_what_the_log_has_forgotten_is_not_kept_by_those_who_still_read() -> None:
+    log = ExchangeLog(kept=2)
+    taps = [HttpTap(log, ManualClock()) for _ in range(10)]
+    for tap in taps:
+        tap.received(memoryview(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 50000\r\n\r\n"))
+    for tap in taps:
+        tap.received(memoryview(b"x" * 40_000))
+    kept = [len(tap.newest.request.kept) for tap in taps if tap.newest is not None]
+    assert kept == [0] * 8 + [40_000] * 2
