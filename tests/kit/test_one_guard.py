@@ -17,6 +17,14 @@ DIALLERS = {
     "services/proxy/apps.py": "an app of this portal, on an address that its driver gave",
     "services/docker/engine.py": "the engine that a setting names",
     "identity/rate_limits.py": "the Redis that a setting names",
+    "services/shares/doors.py": "asks the guard; and apps of this portal, on an address that their driver gave",
+    "relay/agent/relay_client.py": "the relay that its owner named; shares give an address that the guard has judged",
+    "relay/agent/tcp.py": "the relay that its owner named, as above; and the target on the owner's machine",
+    "relay/agent/udp.py": "the relay that its owner named, as above",
+    "relay/agent/udp_peer.py": "the relay that its owner named, as above",
+    "relay/udp/listener.py": "listens: the call opens a socket that is connected to nobody",
+    "relay/thumbnails/browser/remote.py": "the browser that a setting names",
+    "cli/agent_calls.py": "the shell, to the agent of its own machine",
     "cli/client.py": "the shell, on the machine of the person who typed the address",
     "cli/trust.py": "the shell, on the machine of the person who typed the address",
 }
@@ -46,14 +54,14 @@ def test_those_that_ask_the_guard_do_ask_it() -> None:
             assert ".resolve(" in (HOMEPORT / name).read_text(), name
 
 
-def test_a_portal_makes_one_guard() -> None:
+def test_each_process_makes_one_guard() -> None:
     made = [
         str(file.relative_to(HOMEPORT))
         for file in _modules()
         for node in ast.walk(ast.parse(file.read_text()))
         if isinstance(node, ast.Call) and _name(node.func) == "OutboundGuard"
     ]
-    assert made == ["portal.py"]
+    assert made == ["cli/expose.py", "portal.py", "relay/agent/daemon/daemon.py"]
 
 
 def _modules() -> list[Path]:

@@ -115,6 +115,7 @@ class Collector:
     async def _read(self, container_id: str, file: _Stamped, seen: dict[bytes, int]) -> None:
         """To the end of this run's output."""
         tty = (await self._engine.ask("GET", f"/containers/{container_id}/json"))["Config"]["Tty"]
+        known = dict(seen)  # the pieces of a long line share an instant, and may come one by one
         since = min(seen.values())
         second, nanoseconds = divmod(since, 1_000_000_000)
         query: dict[str, str | bool] = {
@@ -122,7 +123,7 @@ class Collector:
         }  # fmt: skip
         async with self._engine.stream("GET", f"/containers/{container_id}/logs", query=query) as answer:
             async for batch in _batches(answer, tty=tty):
-                fresh = [line for line in batch if line.at > seen[line.stream]]
+                fresh = [line for line in batch if line.at > known[line.stream]]
                 if fresh:
                     for line in fresh:
                         seen[line.stream] = line.at
