@@ -22,6 +22,7 @@ from homeport.services.units.journals import Journals
 from homeport.services.units.problems import ActionFailed, CannotStopItself, UnitBusy
 from homeport.testing.portal import PortalProcess
 from homeport.testing.systemd import SystemdHost
+from homeport.testing.waiting import Stopwatch
 from tests.services.units.conftest import NAMES, Logs, say, until
 from tests.services.units.test_journals import everything, journals_of, until_marked
 
@@ -177,9 +178,9 @@ async def test_a_systemd_that_hangs_is_unknown_within_the_limit(  # host F12
 ) -> None:
     monkeypatch.setattr("homeport.services.units.units.SHOW_LIMIT", 0.3)
     units = units_with(fake(tmp_path, "sleep 60"))
-    began = time.monotonic()
+    watch = Stopwatch()
     assert [status.status for status in await units.all()] == ["unknown", "unknown"]
-    assert time.monotonic() - began < 30
+    assert watch.seconds() < 3
 
 
 async def test_without_systemd_everything_is_unknown_and_an_action_says_why(tmp_path: Path) -> None:  # host A.1
@@ -193,10 +194,10 @@ async def test_without_systemd_everything_is_unknown_and_an_action_says_why(tmp_
 async def test_the_limit_is_hard_for_a_unit_that_ignores_sigterm(host: SystemdHost) -> None:  # host F13
     tools = Tools(host.tools, elevate=())
     units = Units(("stubborn",), own="homeport", clock=SystemClock(), timeout=1, tools=tools)
-    began = time.monotonic()
+    watch = Stopwatch()
     with pytest.raises(ActionFailed) as failed:
         await units.act("stubborn", "stop", by="test")
-    assert time.monotonic() - began < 30
+    assert watch.seconds() < 5
     assert "timed out after 1 seconds" in failed.value.said
     assert not [one for one in host.processes("systemctl") if "stubborn" in words(one)]
     await units.close()

@@ -91,6 +91,8 @@ def observe(service: Json, tasks: Iterable[Json], nodes: Mapping[str, Node]) -> 
         )
     runs = history(service, tasks)
     now = current(runs)
+    if now is not None and now["Status"]["State"] in ENDED:
+        now = None  # its end is news to the swarm, too: it plans the next one in a moment
     before = [task for task in runs if task is not now]
     last = before[-1] if before else None
     code_before = exit_code(last) if last else None

@@ -78,6 +78,13 @@ def test_a_task_that_failed_is_a_back_off_until_the_next_one_runs() -> None:
     assert (risen.state, risen.restarts, risen.exit_code, risen.retry_at) == (InstanceState.RUNNING, 1, -11, None)
 
 
+def test_a_task_that_failed_counts_before_the_swarm_has_planned_the_next_one() -> None:
+    seen = see(task("failed", code=139, err="task: non-zero exit (139)"))
+    assert (seen.state, seen.restarts, seen.exit_code) == (InstanceState.BACKOFF, 1, -11)
+    assert seen.reason == "killed by signal 11"
+    assert seen.retry_at == datetime(2026, 3, 29, 14, 31, 0, 123456, UTC)
+
+
 def test_earlier_starts_do_not_count() -> None:
     assert see(task("failed", "shutdown", code=1, run="r0"), task("running", at=1)).restarts == 0
 
