@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
@@ -18,7 +18,7 @@ from homeport.testing.certificates import TestAuthority
 def pair(request: pytest.FixtureRequest) -> tuple[TlsEngine, TlsEngine]:
     """A client and a server that have shaken hands."""
     authority = TestAuthority()
-    pem = authority.sign(["localhost"], begins=datetime.now(UTC))
+    pem = authority.sign(["localhost"], begins=datetime.now(UTC) - timedelta(hours=1))
     trusted = ssl.create_default_context(cadata=authority.root.public_bytes(Encoding.PEM).decode())
     trusted.maximum_version = request.param
     client = TlsEngine(trusted, server_hostname="localhost")
