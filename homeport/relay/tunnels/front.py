@@ -54,7 +54,8 @@ class Front:
         if hello.alpn not in ((), ("http/1.1",)):
             await self._usual.handle(sock, address, hello)
             return
-        stream = TlsStream(sock, self._context_for(hello))
+        # Agents dial for each visitor, and resume. Threaded clients, which a ticket can harm, name no protocol.
+        stream = TlsStream(sock, self._context_for(hello), resumable=bool(hello.alpn))
         await stream.handshake(HANDSHAKE_TIMEOUT)
         if len(self.connections) >= MAX_CONNECTIONS:
             next(iter(self.connections)).end()  # agents ask at once: the oldest waits for nothing that matters

@@ -25,13 +25,14 @@ _plain = memoryview(bytearray(PIECE + 32 * 1024))  # a piece can end a record th
 class TlsStream:
     """Owns `sock` (non-blocking). Not one method waits, except `handshake`.
 
-    `ended`: the peer will send nothing more (close_notify, or the end of its connection). `unsent` are encrypted bytes
-    that the kernel has not taken: whoever writes looks at it, and calls `flush` when the socket is writable.
+    `resumable` sends a session ticket, for contexts that send none by themselves (`relay.contexts`). `ended`: the peer
+    will send nothing more (close_notify, or the end of its connection). `unsent` are encrypted bytes that the kernel
+    has not taken: whoever writes looks at it, and calls `flush` when the socket is writable.
     """
 
     __slots__ = ("_incoming", "_outgoing", "_rest", "_tls", "_untaken", "context", "ended", "finished", "sock")
 
-    def __init__(self, sock: socket.socket, context: ssl.SSLContext) -> None:
+    def __init__(self, sock: socket.socket, context: ssl.SSLContext, *, resumable: bool = False) -> None:
         self.sock = sock
         self.context = context
         self.ended = False
@@ -40,7 +41,9 @@ class TlsStream:
         self._outgoing = ssl.MemoryBIO()
         self._rest: memoryview | None = None
         self._untaken = 0
+        context.num_tickets = int(resumable)  # what a connection keeps of it is decided as it is made
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        context.num_tickets = 0
 
     @property
     def tls(self) -> ssl.SSLObject:
