@@ -13,6 +13,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
 
 from homeport.identity import credentials
 from homeport.storage import Database
@@ -21,6 +22,9 @@ from homeport.testing.postgres import PostgresServer, Rows, postgres_is_installe
 
 # Signing in takes long on purpose. What it proves is the same after one pass over little memory.
 credentials.PASSES, credentials.MEMORY_KIB = 1, 64
+# Hypothesis would fail an example for 200 ms on the wall, which a busy machine takes for any of them.
+settings.register_profile("homeport", settings(), deadline=None)
+settings.load_profile("homeport")
 
 
 @pytest.fixture(scope="session")
