@@ -13,10 +13,15 @@ from homeport.relay.tunnels.tls_stream import TlsStream, read_plain
 CLOSE_TIMEOUT = 30.0  # seconds for the peer to take what was written before the close
 LINGER = 2.0  # seconds for it to close as well: what it still sends would reset the connection, and cut what it reads
 _HIGH = 64 * 1024
+_GATHERED = 16 * 1024  # bytes: a record of TLS holds no more
 
 
 class StreamTransport(asyncio.Transport):
-    """Begins reading with `start`; what was read before is given to it."""
+    """Begins reading with `start`; what was read before is given to it.
+
+    Small writes of one turn of the loop go out together at its end, as one record: an answer's head and body are two
+    writes, and would wake who reads them twice.
+    """
 
     def __init__(self, stream: TlsStream, protocol: asyncio.BaseProtocol) -> None:
         super().__init__(stream.info())
@@ -24,6 +29,7 @@ class StreamTransport(asyncio.Transport):
         self._stream = stream
         self._fd = stream.sock.fileno()
         self._protocol: Any = protocol
+        self._gathered = bytearray()
         self._paused = False
         self._reading = False
         self._writing = False
@@ -71,7 +77,7 @@ class StreamTransport(asyncio.Transport):
         return self._low, self._high
 
     def get_write_buffer_size(self) -> int:
-        return self._stream.unsent
+        return self._stream.unsent + len(self._gathered)
 
     def can_write_eof(self) -> bool:
         return False
@@ -79,6 +85,25 @@ class StreamTransport(asyncio.Transport):
     def write(self, data: bytes | bytearray | memoryview) -> None:
         if self._closing or not data:
             return
+        if not self._gathered:
+            if len(data) >= _GATHERED:
+                self._send(data)
+                return
+            self._loop.call_soon(self._send_gathered)
+        self._gathered += data
+        if len(self._gathered) >= _GATHERED or self.get_write_buffer_size() > self._high:
+            self._send_gathered()
+
+    def _send_gathered(self) -> None:
+        if self._gathered:
+            self._send(self._taken_out())
+
+    def _taken_out(self) -> bytes:
+        data = bytes(self._gathered)
+        self._gathered.clear()
+        return data
+
+    def _send(self, data: bytes | bytearray | memoryview) -> None:
         try:
             taken = self._stream.write(bytes(data) if isinstance(data, bytearray) else data)
         except (OSError, ssl.SSLError) as problem:
@@ -99,6 +124,8 @@ class StreamTransport(asyncio.Transport):
             return
         self._closing = True
         try:
+            if self._gathered:
+                self._stream.encrypt(self._taken_out())
             taken = self._stream.finish()
         except (OSError, ssl.SSLError) as problem:
             self._fail(problem)
@@ -161,7 +188,7 @@ class StreamTransport(asyncio.Transport):
         if self._writes_paused and self._stream.unsent <= self._low:
             self._writes_paused = False
             self._protocol.resume_writing()
-        if taken and self._closing:
+        if taken and self._closing and not self._lingering:
             self._linger()
         else:
             self._watch()
@@ -176,7 +203,7 @@ class StreamTransport(asyncio.Transport):
                 self._loop.add_reader(self._fd, self._readable)
             else:
                 self._loop.remove_reader(self._fd)
-        writing = bool(self._stream.unsent)
+        writing = bool(self._stream.unsent) or self._writes_paused  # `_writable` is who says that it may go on
         if writing != self._writing:
             self._writing = writing
             if writing:
@@ -187,6 +214,7 @@ class StreamTransport(asyncio.Transport):
     def _fail(self, problem: Exception | None) -> None:
         if not self._lost:
             self._closing = True
+            self._gathered.clear()
             self._unwatch()
             self._loop.call_soon(self._lose, problem)
 

@@ -115,9 +115,13 @@ class TlsStream:
 
     def write(self, data: bytes | memoryview) -> bool:
         """Encrypt and send; whether the kernel has taken everything. Raises ssl.SSLError, OSError."""
+        self.encrypt(data)
+        return self.flush()
+
+    def encrypt(self, data: bytes | memoryview) -> None:
+        """To be sent with what is written next, or by `flush`. Raises ssl.SSLError."""
         self._tls.write(data)
         self._take_outgoing()
-        return self.flush()
 
     def finish(self) -> bool:
         """Say that nothing more comes (close_notify); reading goes on. As `write`."""
