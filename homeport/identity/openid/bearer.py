@@ -129,8 +129,9 @@ class Bearers:
     async def _find(self, session_id: str, mark: str) -> Actor | None:
         """None for a token that was never seen. Raises TokenRefused when it was, and its session is gone."""
         async with self._database.read() as db:
+            # The mark first: a session is written together with it, also by a request at this very moment.
+            seen = mark in await store.find_marks(db, [mark])
             found = await identity_store.find_session(db, session_id, self._clock.now())
-            seen = found is None and mark in await store.find_marks(db, [mark])
-        if seen:
+        if seen and found is None:
             raise TokenRefused("This token's session has ended.")
         return actor_of(*found) if found else None

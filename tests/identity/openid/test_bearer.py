@@ -115,6 +115,18 @@ async def test_the_same_token_twice_at_once_is_one_session(house: House) -> None
         assert len((await client.get("/api/me/sessions")).json()["sessions"]) == 1
 
 
+async def test_a_token_that_comes_again_while_it_is_first_written_down_is_let_in(fake: Fake) -> None:
+    async def me(token: str, after: int) -> int:
+        for _ in range(after):
+            await asyncio.sleep(0)
+        return (await fake.me(token)).status_code
+
+    assert await me(signed(fake.claims(jti="first")), 0) == 200  # the account is there, and the provider's keys
+    for turn in range(60):  # each a little further into what the first request does
+        token = signed(fake.claims(jti=str(turn)))
+        assert await asyncio.gather(me(token, 0), me(token, turn), me(token, 2 * turn)) == [200] * 3, turn
+
+
 async def test_whoever_is_no_administrator_there_any_more_has_no_invites_here(fake: Fake) -> None:
     async with fake.door.client(signed(fake.claims(realm_access={"roles": ["admin"]}))) as client:
         made = await client.post("/api/admin/invite-codes", json={"type": "timed", "role": "moderator"})
