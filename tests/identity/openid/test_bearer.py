@@ -124,7 +124,7 @@ async def test_a_token_that_comes_again_while_it_is_first_written_down_is_let_in
     assert await me(signed(fake.claims(jti="first")), 0) == 200  # the account is there, and the provider's keys
     for turn in range(60):  # each a little further into what the first request does
         token = signed(fake.claims(jti=str(turn)))
-        assert await asyncio.gather(me(token, 0), me(token, turn), me(token, 2 * turn)) == [200] * 3, turn
+        assert set(await asyncio.gather(me(token, 0), me(token, turn), me(token, 2 * turn))) == {200}, turn
 
 
 async def test_whoever_is_no_administrator_there_any_more_has_no_invites_here(fake: Fake) -> None:
