@@ -127,11 +127,11 @@ class Sealer:
 
     def load(self) -> None:
         """Read the keys, or make the first one; blocks for that. Raises KeyUnreadable."""
+        seen = _identity(self._file)  # before it is read: one that is replaced meanwhile is read again
         keys = load_keys(self._file)
-        info = self._file.stat()
         self._ring |= {key_id: AESGCM(key) for key_id, key in keys.items()}
         self._first = next(iter(keys))
-        self._seen = (info.st_ino, info.st_mtime_ns)
+        self._seen = seen
 
     def key_ring(self) -> list[Key]:
         """The file's keys, the sealing one first. Blocks. Raises KeyUnreadable."""
@@ -209,15 +209,20 @@ class Sealer:
 
     def _follow(self) -> None:
         """Look at the file (one stat), and read it when it was replaced."""
-        try:
-            info = self._file.stat()
-        except FileNotFoundError:
-            if self._ring:
-                raise KeyUnreadable(f"{self._file} is gone: restore it from a backup.") from None
+        there = _identity(self._file)
+        if there is None and self._ring:
+            raise KeyUnreadable(f"{self._file} is gone: restore it from a backup.")
+        if there is None or self._seen != there:
             self.load()
-            return
-        if self._seen != (info.st_ino, info.st_mtime_ns):
-            self.load()
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """What is another one's once a file was replaced; None where there is no file."""
+    try:
+        info = file.stat()
+    except FileNotFoundError:
+        return None
+    return info.st_ino, info.st_mtime_ns
 
 
 def _key(line: str, path: Path) -> Key:
