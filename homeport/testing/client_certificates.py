@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
 from pathlib import Path
 from typing import Any
@@ -27,12 +26,6 @@ def signing_request(key: Any = None, *, common_name: str = "admin") -> str:
     request = x509.CertificateSigningRequestBuilder().subject_name(name)
     signed = request.sign(key or ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
     return signed.public_bytes(serialization.Encoding.PEM).decode()
-
-
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody has at this moment."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def keep(folder: Path, name: str, pem: str) -> Path:

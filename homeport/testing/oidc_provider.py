@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,8 @@ from typing import Any, Self
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 import httpx
+
+from homeport.testing.ports import free_port
 
 FOLDER = Path(__file__).parents[2] / "tools" / "oidc-provider"
 CLIENT_ID = "homeport"
@@ -77,9 +78,7 @@ class OidcProvider:
     """The issuer is known at once; it answers within the context. Its complaints are in `folder/oidc.log`."""
 
     def __init__(self, folder: Path, accounts: Mapping[str, Account], clients: Sequence[Client] = ()) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
         self.issuer = f"http://127.0.0.1:{self.port}/realms/home"
         self.log = folder / "oidc.log"
         self.accounts = accounts

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import ssl
 import subprocess
 import time
@@ -19,6 +18,8 @@ from typing import Self
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+
+from homeport.testing.ports import free_ports
 
 START_SECONDS = 10
 
@@ -126,18 +127,6 @@ class Pebble:
         trusted = ssl.create_default_context(cafile=str(self.ca_file))
         with urllib.request.urlopen(url, timeout=5, context=trusted) as answer:  # noqa: S310
             return str(answer.read().decode())
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that nobody listens on now."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
 
 
 def write_certificate(path: Path, key_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import ssl
 import subprocess
 import sys
@@ -17,6 +16,8 @@ from typing import Any, Self
 import httpx
 import psutil
 
+from homeport.testing.ports import PortBlock
+
 START_SECONDS = 30
 STOP_SECONDS = 30
 
@@ -24,8 +25,9 @@ STOP_SECONDS = 30
 class PortalProcess:
     """Lives in `folder`: `data/` is the data directory, `config/` holds the shell's credentials, `portal.log` its log.
 
-    Listens on a free port of 127.0.0.1. `settings` are added by environment, named as in `Settings`. Leaving the
-    context stops the portal and everything it has left running.
+    Listens on a port of 127.0.0.1 that stays its own while it is down, as do the ports of its apps and tunnels.
+    `settings` are added by environment, named as in `Settings`. Leaving the context stops the portal and everything it
+    has left running.
     """
 
     def __init__(self, folder: Path, settings: Mapping[str, object] | None = None) -> None:
@@ -33,11 +35,13 @@ class PortalProcess:
         self.log = folder / "portal.log"
         self.password: str | None = None
         self.base_url = ""
-        self.port = 0
-        first_port = 20000 + secrets.randbelow(98) * 100  # so that portals of one machine seldom meet
+        self._ports = PortBlock()
+        self.port, *own = self._ports.ports
         given = {
-            "app_port_first": first_port,
-            "app_port_last": first_port + 199,
+            "app_port_first": own[0],
+            "app_port_last": own[198],
+            "relay_port_first": own[199],
+            "relay_port_last": own[298],
             "docker_host": "",  # an engine is a test's own affair
             "certificate_port": 0,
             **dict.fromkeys(("rate_limit_api", "rate_limit_pages", "rate_limit_auth", "sockets_per_user"), 0),
@@ -75,7 +79,7 @@ class PortalProcess:
 
     def start(self) -> None:
         """Start, or start again, and wait until it serves. Raises RuntimeError with its log when it does not."""
-        port = str(self.port)  # once it had one, it keeps it
+        port = str(self.port)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "homeport", "up", "--json", "--data-dir", str(self.data_dir), "--port", port],

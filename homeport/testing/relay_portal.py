@@ -20,13 +20,12 @@ DOMAIN = "relay.localhost"  # of two labels: OpenSSL takes no wildcard right bel
 
 
 class RelayPortal(PortalProcess):
-    """Its domain is DOMAIN. Tunnels need no approval; public ports are none that the kernel itself hands out."""
+    """Its domain is DOMAIN. Tunnels need no approval; they have `ports` public ports, from `ports_from` on."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, object] | None = None) -> None:
-        first = 10000 + secrets.randbelow(95) * 100
-        own = {"domain": DOMAIN, "relay_approval": "auto", "relay_port_first": first, "relay_port_last": first + 99}
-        super().__init__(folder, {**own, **(settings or {})})
-        self.ports_from = int(str((own | dict(settings or {}))["relay_port_first"]))
+    def __init__(self, folder: Path, settings: Mapping[str, object] | None = None, *, ports: int = 100) -> None:
+        super().__init__(folder, {"domain": DOMAIN, "relay_approval": "auto", **(settings or {})})
+        self.ports_from = int(self.environment["HOMEPORT_RELAY_PORT_FIRST"])
+        self.environment["HOMEPORT_RELAY_PORT_LAST"] = str(self.ports_from + ports - 1)
 
     def relay(self, *, source: str = "", timeout: float = 20.0) -> Relay:
         """Where it is; `source` is an address to come from."""

@@ -15,8 +15,8 @@ from uuid import uuid4
 import pyotp
 import pytest
 
-from homeport.testing.client_certificates import free_port
 from homeport.testing.portal import PortalProcess
+from homeport.testing.ports import free_port
 from homeport.testing.postgres import PostgresServer
 from tests.apps.conftest import APP
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
-from homeport.testing.client_certificates import free_port
 from homeport.testing.portal import PortalProcess
+from homeport.testing.ports import free_port
 
 LIVE = """
 new Promise(done => {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -46,9 +45,6 @@ def portal(tmp_path_factory: pytest.TempPathFactory, provider: OidcProvider) -> 
         "oidc_require_role": True,
     }
     process = PortalProcess(tmp_path_factory.mktemp("portal"), settings)
-    with socket.socket() as probe:  # the provider has to know where the portal will be
-        probe.bind(("127.0.0.1", 0))
-        process.port = int(probe.getsockname()[1])
     url = f"https://localhost:{process.port}"
     provider.clients = [Client(CLIENT_ID, f"{url}/api/auth/oidc/callback", CLIENT_SECRET, after_logout=f"{url}/")]
     with provider, process:

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from homeport.testing.portal import PortalProcess
+from homeport.testing.ports import free_port
 
 Shell = Callable[..., str]
 
@@ -38,7 +39,7 @@ class Hello(BaseHTTPRequestHandler):
 @pytest.fixture
 def service() -> Iterator[int]:
     """TCP says hello by HTTP; UDP on the same port echoes."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hello)
+    server = ThreadingHTTPServer(("127.0.0.1", free_port()), Hello)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     echo = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     echo.bind(("127.0.0.1", server.server_port))

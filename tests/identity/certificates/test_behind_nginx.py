@@ -16,8 +16,9 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from homeport.testing.client_certificates import free_port, keep, presenting
+from homeport.testing.client_certificates import keep, presenting
 from homeport.testing.portal import PortalProcess
+from homeport.testing.ports import free_port
 from homeport.testing.waiting import runs
 
 GUIDE = Path(__file__).parents[3] / "docs" / "guide" / "client-certificates.md"

@@ -23,8 +23,9 @@ from websockets.sync.client import ClientConnection, connect
 from homeport.identity.certificates.authority import ClientAuthority, pem_of, private_pem
 from homeport.identity.certificates.bundles import new_key
 from homeport.kit.clock import SystemClock
-from homeport.testing.client_certificates import free_port, keep, presenting
+from homeport.testing.client_certificates import keep, presenting
 from homeport.testing.portal import PortalProcess
+from homeport.testing.ports import free_port
 from homeport.testing.systemd import SystemdHost, systemd_can_run
 from homeport.testing.waiting import Stopwatch
 

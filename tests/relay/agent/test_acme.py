@@ -15,8 +15,9 @@ from homeport.kit.clock import SystemClock
 from homeport.kit.guard import OutboundGuard
 from homeport.relay.agent import Agent, FromAcme, Relay, Wish, client_context
 from homeport.relay.agent.identity import new_identity
-from homeport.testing.pebble import Pebble, free_ports, pebble_is_installed
+from homeport.testing.pebble import Pebble, pebble_is_installed
 from homeport.testing.portal import PortalProcess
+from homeport.testing.ports import free_ports
 
 from .conftest import Serve, echo, until
 

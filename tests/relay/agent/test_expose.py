@@ -27,6 +27,7 @@ from homeport.relay.agent import Agent, Automatic, FromTheRelay, Relay, TcpTarge
 from homeport.relay.agent.identity import new_identity
 from homeport.relay.agent.tls import TlsEngine
 from homeport.testing.portal import PortalProcess
+from homeport.testing.ports import free_port
 from homeport.testing.relay_portal import RelayPortal
 
 from .conftest import until
@@ -239,8 +240,8 @@ def test_ports_for_bytes_and_datagrams_lead_to_the_same_number(
 def echoes() -> Iterator[int]:
     """The port of a service that says what it is told, by TCP and by UDP."""
     datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    datagrams.bind(("127.0.0.1", 0))
-    stream = socket.create_server(("127.0.0.1", datagrams.getsockname()[1]))
+    datagrams.bind(("127.0.0.1", free_port()))
+    stream = socket.create_server(datagrams.getsockname())
 
     def echo_datagrams() -> None:
         with contextlib.suppress(OSError):

@@ -13,7 +13,7 @@ from homeport.relay.agent.held import Held
 from homeport.relay.agent.problems import TargetInvalid, TargetUnreachable
 from homeport.relay.agent.relays import Relay, is_local_name
 from homeport.testing.clock import ManualClock
-from homeport.testing.pebble import free_ports
+from homeport.testing.ports import free_ports
 
 
 @pytest.mark.parametrize(

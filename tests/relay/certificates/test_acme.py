@@ -23,7 +23,8 @@ from homeport.relay.certificates.origin import KEYLESS, Challenge, Wish
 from homeport.relay.certificates.pairs import Pair
 from homeport.relay.certificates.problems import AcmeFailed
 from homeport.testing.dns_zone import DnsZone
-from homeport.testing.pebble import Pebble, free_ports, pebble_is_installed
+from homeport.testing.pebble import Pebble, pebble_is_installed
+from homeport.testing.ports import free_ports
 from homeport.testing.waiting import eventually
 
 CLOCK = SystemClock()

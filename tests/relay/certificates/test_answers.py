@@ -19,7 +19,7 @@ from homeport.relay import Ingress
 from homeport.relay.certificates.acme.alpn_answers import AlpnAnswers
 from homeport.relay.certificates.acme.http_answers import PATH, HttpAnswers
 from homeport.relay.certificates.acme.jws import AccountKey, bound
-from homeport.testing.pebble import free_ports
+from homeport.testing.ports import free_ports
 from homeport.wire.client_hello import ClientHello
 
 IDENTIFIER = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.31")

@@ -15,8 +15,9 @@ from cryptography import x509
 from websockets.sync.client import ClientConnection, connect
 
 from homeport.testing.certificates import TestAuthority
-from homeport.testing.pebble import Pebble, free_ports, pebble_is_installed
+from homeport.testing.pebble import Pebble, pebble_is_installed
 from homeport.testing.portal import PortalProcess
+from homeport.testing.ports import free_ports
 
 DOMAIN = "portal.test"
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from homeport.testing.dns_server import DnsServer
-from homeport.testing.pebble import Pebble, free_ports, pebble_is_installed
+from homeport.testing.pebble import Pebble, pebble_is_installed
 from homeport.testing.portal import PortalProcess
+from homeport.testing.ports import free_ports
 from homeport.testing.waiting import eventually
 
 

@@ -253,9 +253,7 @@ class TestPorts:
     @pytest.fixture(scope="class")
     @staticmethod
     def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayPortal]:
-        folder = tmp_path_factory.mktemp("narrow")
-        first = RelayPortal(folder).ports_from + 50
-        with RelayPortal(folder, {"relay_port_first": first, "relay_port_last": first}) as portal:
+        with RelayPortal(tmp_path_factory.mktemp("narrow"), ports=1) as portal:
             yield portal
 
     @pytest.mark.parametrize(("kind", "settings"), [("tcp", "tcp-port"), ("udp", "udp")])

@@ -186,9 +186,7 @@ def test_a_limit_outlives_registering_again_and_holds_on_a_raw_port(portal: Rela
 
 def test_a_lease_that_fails_for_its_tcp_port_leaves_its_udp_port_free(tmp_path_factory: pytest.TempPathFactory) -> None:
     # relay L.14
-    folder = tmp_path_factory.mktemp("leak")
-    first = RelayPortal(folder).ports_from + 70
-    with RelayPortal(folder, {"relay_port_first": first, "relay_port_last": first}) as portal:
+    with RelayPortal(tmp_path_factory.mktemp("leak"), ports=1) as portal:
         holder = portal.agent()
         holder.register(tcp_enabled=True)
         both = portal.agent()
