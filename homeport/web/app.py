@@ -16,6 +16,7 @@ from homeport.relay.envelope import LARGE_BODIES
 from homeport.web import docs, errors
 from homeport.web.assets import Assets, find_ui
 from homeport.web.permissions import check_all_declared
+from homeport.web.route_index import RouteIndex
 from homeport.web.shell import Shell
 from homeport.web.trail import Trail
 
@@ -60,6 +61,7 @@ def create_app(
             app.include_router(router)
     check_all_declared(app.routes)
     app.router.default = Assets(ui or find_ui(), page_head)
+    app.router.middleware_stack = RouteIndex(app.router)
     errors.install(app)
     app.add_middleware(
         GZipMiddleware,
