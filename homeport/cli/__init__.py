@@ -14,7 +14,10 @@ from homeport.kit.problems import Problem
 
 def main() -> None:
     """The `homeport` command: run one verb and leave with its exit code (`exits.py`)."""
-    from homeport.cli.app import app
+    if sys.argv[1:2] == ["up"]:
+        from homeport.cli.up import app
+    else:
+        from homeport.cli.app import app
     from homeport.cli.exits import exit_code
     from homeport.cli.output import complain
 
