@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import delete, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from homeport.identity.models import OidcMark, Session, User
@@ -36,11 +37,12 @@ async def find_marks(db: AsyncSession, ids: Iterable[str]) -> dict[str, datetime
 
 
 async def mark(db: AsyncSession, mark_id: str, at: datetime, expires_at: datetime) -> None:
-    """Anew, or with the later of both times."""
-    known = await db.get(OidcMark, mark_id)
-    if known is None:
-        db.add(OidcMark(id=mark_id, at=at, expires_at=expires_at))
-    else:
+    """Anew, or with the later of both times; others may mark the same at this moment (PostgreSQL)."""
+    try:
+        async with db.begin_nested():
+            db.add(OidcMark(id=mark_id, at=at, expires_at=expires_at))
+    except IntegrityError:
+        known = await db.get_one(OidcMark, mark_id, with_for_update=True)
         known.at, known.expires_at = max(known.at, at), max(known.expires_at, expires_at)
 
 

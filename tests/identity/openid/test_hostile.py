@@ -355,6 +355,14 @@ async def test_a_logout_token_is_good_once_and_signed_by_the_provider(fake: Fake
     assert answers[0].headers["cache-control"] == "no-store"
 
 
+async def test_several_logouts_of_one_session_at_once_are_all_heard(database: Database, tmp_path: Path) -> None:
+    async with open_fake(database, tmp_path) as fake:
+        for session in range(5):  # from the second on, every request finds a connection to the database
+            claims = [logout_claims(fake, sid=f"s{session}", jti=f"{session} {number}") for number in range(6)]
+            answers = await asyncio.gather(*(_logout(fake, signed(one)) for one in claims))
+            assert [answer.status_code for answer in answers] == [200] * 6
+
+
 async def test_a_logout_without_a_session_ends_all_of_that_person_and_nothing_of_others(fake: Fake) -> None:
     of_mallory, elsewhere = signed(fake.claims(sid="s1")), signed(fake.claims(sid="s2", jti="other"))
     of_oscar = signed(fake.claims(sub="u-oscar", preferred_username="oscar", sid="s1"))
