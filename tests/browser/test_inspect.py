@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from homeport.relay.agent.inspect import Inspector
 from homeport.relay.agent.observer import Visitor
@@ -136,6 +136,10 @@ def several(tunnel: Tunnel) -> None:
     )
 
 
+def all_are_shown(page: Page) -> None:
+    expect(page.locator("#rows tr")).to_have_count(6)
+
+
 def row(page: Page, path: str) -> Any:
     return page.locator("#rows tr").filter(has_text=path)
 
@@ -147,7 +151,7 @@ def test_an_empty_page_says_what_will_come_and_fills_by_itself(
     expect(page.get_by_text("No requests yet")).to_be_visible()
     keep(page, "inspect-empty")
     several(tunnel)
-    expect(page.locator("#rows tr")).to_have_count(6)
+    all_are_shown(page)
     expect(page.get_by_text("No requests yet")).to_be_hidden()
     expect(row(page, "/missing")).to_contain_text("404")
 
@@ -157,6 +161,7 @@ def test_a_request_shows_its_parts_and_its_secrets_only_when_asked(
 ) -> None:
     page = open_page(viewport={"width": 1280, "height": 860})
     several(tunnel)
+    all_are_shown(page)
     row(page, "/api/orders?").click()
     expect(page.locator("#details h2")).to_contain_text("POST /api/orders")
     expect(page.locator("#details pre").first).to_contain_text('"item": "coffee"')
@@ -167,6 +172,37 @@ def test_a_request_shows_its_parts_and_its_secrets_only_when_asked(
     expect(page.locator("#details h2")).to_contain_text(f"token={SECRET}")
     page.get_by_role("button", name="Hide secrets").click()
     expect(page.locator("#details h2")).not_to_contain_text(SECRET)
+
+
+def test_what_is_told_while_the_list_is_fetched_stays(tunnel: Tunnel, browser: Browser) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+
+    def late(route: Route) -> None:
+        """The list as it was, after more has passed."""
+        answer = route.fetch()
+        several(tunnel)
+        expect(page.locator("#rows tr")).to_have_count(6)
+        route.fulfill(response=answer)
+
+    page.route("**/requests", late)
+    with page.expect_response("**/requests"):
+        page.goto(tunnel.inspector.url)
+    expect(page.locator("#target")).to_contain_text("→")  # the list has been taken in
+    expect(page.locator("#rows tr")).to_have_count(6)
+    context.close()
+
+
+def test_a_click_counts_although_requests_come_while_the_button_is_down(
+    tunnel: Tunnel, open_page: Callable[..., Page]
+) -> None:
+    page = open_page()
+    tunnel.passes(request("GET", "/first"), answer("200 OK", "text/plain", b"1"))
+    row(page, "/first").hover()
+    page.mouse.down()
+    page.evaluate("draw()")
+    page.mouse.up()
+    expect(page.locator("#details h2")).to_contain_text("GET /first")
 
 
 def test_replay_sends_it_again_and_shows_the_new_answer(tunnel: Tunnel, open_page: Callable[..., Page]) -> None:
@@ -183,7 +219,7 @@ def test_replay_sends_it_again_and_shows_the_new_answer(tunnel: Tunnel, open_pag
 def test_the_list_can_be_filtered_walked_by_keys_and_cleared(tunnel: Tunnel, open_page: Callable[..., Page]) -> None:
     page = open_page()
     several(tunnel)
-    expect(page.locator("#rows tr")).to_have_count(6)
+    all_are_shown(page)
     page.get_by_role("searchbox", name="Filter").fill("get 404")
     expect(page.locator("#rows tr")).to_have_count(1)
     page.get_by_role("searchbox", name="Filter").fill("no such thing")
@@ -200,6 +236,7 @@ def test_the_list_can_be_filtered_walked_by_keys_and_cleared(tunnel: Tunnel, ope
 def test_compressed_pages_are_readable_and_pictures_are_bytes(tunnel: Tunnel, open_page: Callable[..., Page]) -> None:
     page = open_page()
     several(tunnel)
+    all_are_shown(page)
     page.locator("#rows tr").last.click()
     expect(page.locator("#details")).to_contain_text("<h1>Coffee</h1>")
     row(page, "coffee.png").click()
@@ -211,12 +248,13 @@ def test_it_is_dark_where_the_system_is_and_fits_a_phone(
 ) -> None:
     several(tunnel)
     page = open_page(color_scheme="dark", viewport={"width": 1280, "height": 860})
+    all_are_shown(page)
     row(page, "/api/orders?").click()
     expect(page.locator("#details h2")).to_be_visible()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(22, 25, 29)"
     keep(page, "inspect-dark")
     phone = open_page(viewport={"width": 390, "height": 800})
-    expect(phone.locator("#rows tr")).to_have_count(6)
+    all_are_shown(phone)
     keep(phone, "inspect-phone")
     assert phone.evaluate("document.documentElement.scrollWidth <= 390")
     row(phone, "/api/orders?").click()
