@@ -160,6 +160,21 @@ async def test_what_retention_dropped_is_not_missed(audit: AuditLog, database: D
     assert not (await audit.verify()).intact
 
 
+async def test_a_log_that_is_written_and_dropped_from_while_it_is_verified_is_intact(audit: AuditLog) -> None:
+    await fill(audit, 20)
+
+    async def go_on() -> None:
+        for number in range(30):
+            await fill(audit, 1)
+            await audit.drop_before(number + 10)
+
+    writing = asyncio.create_task(go_on())
+    while not writing.done():
+        assert (await audit.verify()).problems == ()
+    await writing
+    assert (await audit.verify()).records == 50 - 38
+
+
 async def entries(client: httpx.AsyncClient, **query: str) -> list[dict[str, object]]:
     answer = await client.get("/api/admin/audit-log", params=query)
     assert answer.status_code == 200

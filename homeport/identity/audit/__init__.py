@@ -121,25 +121,39 @@ class AuditLog:
             return await store.page(db, wanted, limit, offset)
 
     async def verify(self) -> Verdict:
-        """Read the whole log and check every record, the chain, and both of its ends."""
+        """Read the whole log and check every record, the chain, and both of its ends; others may write meanwhile."""
         problems: list[str] = []
         count = 0
         try:
             async with self._database.read() as db:
                 ends = await store.ends(db)
-                first, last = self._checked_end(ends, "first", problems), self._checked_end(ends, "last", problems)
-                place, mac = (first.record_id, first.mac) if first else (0, _NOTHING)
-                while len(problems) < _MOST_PROBLEMS:
-                    rows = await store.after(db, place, BATCH)
-                    if not rows:
-                        break
+            first, last = self._checked_end(ends, "first", problems), self._checked_end(ends, "last", problems)
+            place, mac = (first.record_id, first.mac) if first else (0, _NOTHING)
+            while len(problems) < _MOST_PROBLEMS:
+                rows, ends = await self._after(place)
+                first = self._checked_end(ends, "first", [])
+                if first and first.record_id > place:  # retention dropped what comes next, or some of `rows`
+                    place, mac = first.record_id, first.mac
+                    continue
+                if rows:
                     problems += self.check(place, mac, rows)
                     place, mac, count = rows[-1].id, rows[-1].mac, count + len(rows)
-                if last and not problems and (place, mac) != (last.record_id, last.mac):
-                    problems.append(f"The log ends with record {place}; it was written up to {last.record_id}.")
+                    continue
+                if last and not problems:
+                    last = self._checked_end(ends, "last", problems)
+                    if last and (place, mac) != (last.record_id, last.mac):
+                        if (await self._after(place))[0]:  # written between the look at the records and at the end
+                            continue
+                        problems.append(f"The log ends with record {place}; it was written up to {last.record_id}.")
+                break
         except (SQLAlchemyError, TypeError, ValueError, AttributeError) as problem:
             problems.append(f"A record cannot be read ({type(problem).__name__}).")
         return Verdict(count, tuple(problems[:_MOST_PROBLEMS]))
+
+    async def _after(self, place: int) -> tuple[Sequence[AuditRecord], Mapping[str, AuditEnd]]:
+        """The records after that one, and then the ends: those are noted together with what is written or dropped."""
+        async with self._database.read() as db:
+            return await store.after(db, place, BATCH), await store.ends(db)
 
     def check(self, place: int, mac: bytes, rows: Sequence[AuditRecord]) -> list[str]:
         """A sentence for each of `rows` that is not as it was written after record `place`, whose mac is `mac`."""
