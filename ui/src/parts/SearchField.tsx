@@ -1,7 +1,6 @@
 import { CloseButton, TextInput } from "@mantine/core";
-import { useDebouncedCallback } from "@mantine/hooks";
 import { IconSearch } from "@tabler/icons-react";
-import { useEffect, useState } from "react";
+import { useSettling } from "./settling";
 
 interface SearchFieldProps {
   label: string;
@@ -13,13 +12,7 @@ interface SearchFieldProps {
 
 /** A search that settles a moment after the last key, and that Escape empties. */
 export function SearchField({ label, placeholder, className, value, change }: SearchFieldProps) {
-  const [text, setText] = useState(value);
-  const settle = useDebouncedCallback(change, 250);
-  useEffect(() => setText(value), [value]);
-  const type = (next: string) => {
-    setText(next);
-    settle(next);
-  };
+  const [text, type] = useSettling(value, change, 250);
   return (
     <TextInput
       className={className}

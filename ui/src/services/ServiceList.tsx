@@ -12,7 +12,7 @@ import {
   Text,
   TextInput,
 } from "@mantine/core";
-import { useDebouncedCallback, useHotkeys } from "@mantine/hooks";
+import { useHotkeys } from "@mantine/hooks";
 import {
   IconArrowDown,
   IconArrowUp,
@@ -33,6 +33,7 @@ import { count, cpu, megabytes } from "../parts/numbers";
 import { Page } from "../parts/Page";
 import { Pages } from "../parts/Pages";
 import { StatusWord, serviceStatus } from "../parts/StatusWord";
+import { useSettling } from "../parts/settling";
 import { Empty, Failed, Loading } from "../parts/states";
 import { When } from "../parts/When";
 import { useCan } from "../session/session";
@@ -249,15 +250,9 @@ export default function ServiceList() {
 }
 
 function SearchBox({ value, change }: { value: string; change: (text: string) => void }) {
-  const [text, setText] = useState(value);
+  const [text, type] = useSettling(value, change, 200);
   const input = useRef<HTMLInputElement>(null);
-  const settle = useDebouncedCallback(change, 200);
   useHotkeys([["/", () => input.current?.focus()]]);
-  useEffect(() => setText(value), [value]);
-  const type = (next: string) => {
-    setText(next);
-    settle(next);
-  };
   return (
     <TextInput
       ref={input}
