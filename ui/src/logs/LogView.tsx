@@ -131,22 +131,28 @@ export function LogView({ buffer, name, everything, empty, live, target, aside }
 function useStick(total: number, target: string | undefined) {
   const box = useRef<HTMLDivElement>(null);
   const [stuck, setStuck] = useState(true);
+  // Counts at once: until the page is drawn with what was decided, lines that come must not carry the reader away.
+  const follows = useRef(true);
+  const stick = (on: boolean) => {
+    follows.current = on;
+    setStuck(on);
+  };
   const seen = useRef(total);
   const last = useRef({ top: 0, height: 0 });
   const toEnd = () => {
-    setStuck(true);
+    stick(true);
     if (box.current) box.current.scrollTop = box.current.scrollHeight;
   };
   const onScroll = () => {
     const { scrollTop: top, scrollHeight: height, clientHeight } = box.current as HTMLDivElement;
-    if (height - top - clientHeight < 24 && top >= last.current.top) setStuck(true);
+    if (height - top - clientHeight < 24 && top >= last.current.top) stick(true);
     // Only a person scrolls up; growing content leaves the position alone, shrinking content moves it.
-    else if (top < last.current.top - 1 && height >= last.current.height) setStuck(false);
+    else if (top < last.current.top - 1 && height >= last.current.height) stick(false);
     last.current = { top, height };
   };
   // Told before the scroll itself, so that lines that come meanwhile cannot carry the reader back to the end.
   const onWheel = ({ deltaY }: { deltaY: number }) => {
-    if (deltaY < 0 && box.current && box.current.scrollTop > 0) setStuck(false);
+    if (deltaY < 0 && box.current && box.current.scrollTop > 0) stick(false);
   };
   useLayoutEffect(() => {
     if (stuck) seen.current = total;
@@ -155,7 +161,7 @@ function useStick(total: number, target: string | undefined) {
     const element = box.current;
     if (!element || !stuck) return;
     const follow = () => {
-      element.scrollTop = element.scrollHeight;
+      if (follows.current) element.scrollTop = element.scrollHeight;
     };
     follow();
     const watch = new ResizeObserver(follow);
@@ -168,6 +174,7 @@ function useStick(total: number, target: string | undefined) {
     if (!pane || !line || total === 0) return;
     const { scrollHeight, clientHeight } = pane;
     if (scrollHeight <= clientHeight + 24) return;
+    follows.current = false;
     setStuck(false);
     pane.scrollTop += line.getBoundingClientRect().top - pane.getBoundingClientRect().top - clientHeight / 2;
   }, [target, total]);
