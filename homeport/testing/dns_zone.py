@@ -23,6 +23,8 @@ import dns.tsig
 import dns.tsigkeyring
 import dns.update
 
+from homeport.testing.ports import free_port
+
 
 class DnsZone:
     """UDP and TCP on one free port of 127.0.0.1, in threads. Every name below `zone` is 127.0.0.1.
@@ -37,7 +39,7 @@ class DnsZone:
         self.key_name = "homeport"
         self.key_secret = base64.b64encode(secrets.token_bytes(32)).decode()
         self._keys = dns.tsigkeyring.from_text({self.key_name: self.key_secret})
-        self._tcp = socket.create_server(("127.0.0.1", 0))
+        self._tcp = socket.create_server(("127.0.0.1", free_port()))
         self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._udp.bind(self._tcp.getsockname())
         for each in (self._tcp, self._udp):

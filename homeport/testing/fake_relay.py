@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from homeport.relay.agent.connection import Buffers, Connection
 from homeport.relay.agent.tls import TlsEngine
 from homeport.relay.contexts import server_context
+from homeport.testing.ports import free_port
 from homeport.wire import ethereum
 
 WAIT_SECONDS = 10.0
@@ -163,7 +164,7 @@ class FakeRelay:
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setblocking(False)
-        listener.bind(("127.0.0.1", self.port))
+        listener.bind(("127.0.0.1", self.port or free_port()))
         listener.listen(128)
         self._listener, self.port = listener, listener.getsockname()[1]
         self._spawn(self._accept(listener))

@@ -22,6 +22,7 @@ from homeport.relay.problems import LeaseNotFound, TokenRefused
 from homeport.relay.token_bucket import TokenBucket
 from homeport.relay.udp import UdpPorts
 from homeport.testing.certificates import TestAuthority
+from homeport.testing.ports import free_port
 from homeport.testing.waiting import eventually
 
 
@@ -104,9 +105,7 @@ class UdpRelay:
     async def lease(self, name: str, token: str) -> tuple[Lease, int]:
         """A lease with a UDP port of its own."""
         now = self.clock.now()
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
+        port = free_port()
         lease = Lease(
             id=f"lse_{token}", identity=TunnelIdentity(name, "0x" + "11" * 20), hostname=f"{name}.relay.test",
             first_seen_at=now, last_seen_at=now, expires_at=now + timedelta(hours=1), udp_enabled=True, udp_port=port,
