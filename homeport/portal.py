@@ -143,7 +143,8 @@ class Portal:
             stack.push_async_callback(self.database.close)
             password = await self.prepare()
             if self.settings.port == 0:
-                self.settings = self.settings.model_copy(update={"port": _free_port(self.settings.bind)})
+                holder = stack.enter_context(_free_port(self.settings.bind))
+                self.settings = self.settings.model_copy(update={"port": int(holder.getsockname()[1])})
             services = self.services = await self._services()
             stack.push_async_callback(services.close)
             await services.open()
@@ -345,8 +346,9 @@ def _portal_id(folder: Path) -> str:
     return file.read_text().strip()
 
 
-def _free_port(bind: str) -> int:
-    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.bind((bind, 0))
-        return int(probe.getsockname()[1])
+def _free_port(bind: str) -> socket.socket:
+    """Bound to one: until somebody listens there with SO_REUSEADDR, as we do later, nobody else is given it."""
+    holder = socket.socket(socket.AF_INET6 if ":" in bind else socket.AF_INET)
+    holder.bind((bind, 0))
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return holder
