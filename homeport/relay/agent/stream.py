@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
+from homeport.kit.resets import rewatch_if_reset
 from homeport.relay.agent.connection import BUFFER_BYTES, Buffers, Connection
 from homeport.relay.agent.observer import Observer, Tap, Visitor
 from homeport.relay.agent.page import UNAVAILABLE
@@ -203,6 +204,7 @@ class Stream:
             # Without close_notify, after which nothing is read any more: the relay is gone, or was cut off.
             self._end()
             return
+        rewatch_if_reset(self._loop, self._sock, self._relay_readable)
         self._outer.feed(cipher[:count])
         self._deliver()
 
@@ -303,6 +305,11 @@ class Stream:
         if not count:
             self._service_done()
             return
+        if self._service_reads:
+            rewatch_if_reset(self._loop, self._service, self._service_readable)
+        else:  # what failed to be sent has taken the error
+            self._loop.remove_reader(self._service)
+            self._loop.add_reader(self._service, self._service_readable)
         data = plain[:count]
         self._traffic.sent += count
         if self._tap is not None:
@@ -334,9 +341,12 @@ class Stream:
                 self._end_if_flushed()
             elif self._service_reads:
                 self._linger()
+            else:
+                self._wait(AFTER_TARGET_SECONDS, self._end)
 
     def _service_gone(self) -> None:
-        """The target reads no more: what the visitor still sends is read and dropped, so that the answer arrives."""
+        """The target reads no more: what the visitor still sends is read and dropped, so that the answer arrives. What
+        the target said before may still be unread: its end comes after that, in `_service_readable`."""
         if not self._service_reads or self._service is None or self._done.done():
             return
         self._service_reads = False
@@ -345,10 +355,9 @@ class Stream:
             if not self._outer.ended:
                 self._loop.add_reader(self._sock, self._relay_readable)
         self._loop.remove_writer(self._service)
-        self._service_done()
-        if self._visitor_ended:
+        if self._service_ended and self._visitor_ended:
             self._end_if_flushed()
-        elif not self._done.done():
+        else:
             self._wait(AFTER_TARGET_SECONDS, self._end)
 
     def _flush(self) -> None:

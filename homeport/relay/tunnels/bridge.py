@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Callable
 from enum import Enum
 
+from homeport.kit.resets import rewatch_if_reset
 from homeport.relay.lease import Lease, Traffic
 from homeport.relay.token_bucket import TokenBucket
 from homeport.relay.tunnels.tls_stream import PIECE, TlsStream, read_plain
@@ -33,8 +34,8 @@ class Bridge:
 
     __slots__ = (
         "_bucket", "_down_ended", "_early", "_ended", "_half_open", "_loop", "_moved", "_opened", "_pause",
-        "_peer_spoke", "_rest", "_sock", "_stream", "_total", "_up_ended", "_watched", "address", "began_at", "lease",
-        "marker", "patience", "stage",
+        "_peer_spoke", "_reset", "_rest", "_sock", "_stream", "_total", "_up_ended", "_watched", "address", "began_at",
+        "lease", "marker", "patience", "stage",
     )  # fmt: skip
 
     def __init__(
@@ -67,6 +68,7 @@ class Bridge:
         self._up_ended = False  # the visitor sends nothing more
         self._down_ended = False  # nor does the agent
         self._peer_spoke = False
+        self._reset = False  # by the visitor, of whom there may be something to read still
         self._pause: asyncio.TimerHandle | None = None
         self._half_open: asyncio.TimerHandle | None = None
         self._moved = 0
@@ -127,11 +129,14 @@ class Bridge:
             if data is None:
                 return
             if data:
+                self._reset |= rewatch_if_reset(self._loop, self._sock, self._visitor_readable)
                 stream.write(data)
                 self._count_up(len(data))
                 if self._peer_spoke and self.stage is Stage.OPENING:
                     self.stage = Stage.OPEN
                     self._opened(self)
+            elif self._reset:
+                self.cut()
             else:
                 self._up_ended = True
                 stream.finish()
@@ -156,6 +161,8 @@ class Bridge:
         assert stream is not None
         try:
             data = stream.read(PIECE if self._bucket.rate is None else self._bucket.largest(PIECE))
+            if not stream.ended:
+                rewatch_if_reset(self._loop, stream.sock, self._session_readable)
             if data:
                 self._peer_spoke = True
                 self._send(data)

@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from homeport.kit.resets import rewatch_if_reset
 from homeport.relay.ingress import Handler
 from homeport.relay.tunnels.connect import PATH, Connector, seen_from
 from homeport.relay.tunnels.raw_http import RawRoute, response
@@ -127,7 +128,13 @@ class FrontConnection:
                 self._loop.remove_reader(self._fd)
 
     def _readable(self) -> None:
-        self._guarded(lambda: self._took(bytes(self._stream.read())))
+        self._guarded(self._read)
+
+    def _read(self) -> None:
+        data = bytes(self._stream.read())
+        if not self._stream.ended:
+            rewatch_if_reset(self._loop, self._stream.sock, self._readable)
+        self._took(data)
 
     def _guarded(self, work: Callable[[], None]) -> None:
         try:

@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Iterable
 from typing import Any
 
+from homeport.kit.resets import rewatch_if_reset
 from homeport.relay.tunnels.tls_stream import TlsStream, read_plain
 
 CLOSE_TIMEOUT = 30.0  # seconds for the peer to take what was written before the close
@@ -150,6 +151,8 @@ class StreamTransport(asyncio.Transport):
         except (OSError, ssl.SSLError) as problem:
             self._fail(problem)
             return
+        if self._reading and not self._stream.ended:
+            rewatch_if_reset(self._loop, self._stream.sock, self._readable)
         if data:
             self._protocol.data_received(bytes(data))
         if self._stream.ended and not self._closing:

@@ -6,10 +6,11 @@ import asyncio
 import os
 import socket
 import struct
+import threading
 
 import pytest
 
-from homeport.relay.agent import CallableTarget, Visitor, Wish
+from homeport.relay.agent import CallableTarget, TcpTarget, Visitor, Wish
 from homeport.testing.fake_relay import FakeRelay
 from homeport.testing.waiting import eventually
 
@@ -33,6 +34,31 @@ async def test_a_relay_that_dies_ends_the_targets_connection(relay: FakeRelay, s
 
     await asyncio.wait_for(over.wait(), 10)
     await eventually(lambda: agent.status().open == 0)
+
+
+async def test_a_relay_that_resets_behind_the_last_bytes_ends_the_targets_connection(
+    relay: FakeRelay, serve: Serve, start: Start
+) -> None:
+    heard = bytearray()
+
+    async def listens(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(1024):
+            heard.extend(data)
+        writer.close()
+
+    agent = await start(await serve(listens), relay, wish=Wish(tcp=True))
+    session = await relay.session()
+    await session.claim(0x01, b"first ")
+    await eventually(lambda: heard == b"first ")
+
+    sock, engine = session.connection.sock, session.connection.engine
+    engine.write(b"last")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.send(engine.output())
+    sock.close()
+
+    await eventually(lambda: agent.status().open == 0)
+    assert heard == b"first last"
 
 
 async def test_a_target_that_is_killed_ends_the_visitors_connection(
@@ -75,6 +101,40 @@ async def test_an_answer_arrives_although_the_target_does_not_read_all_that_is_s
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
     await eventually(lambda: agent.status().open == 0)
+
+
+async def test_an_answer_arrives_that_was_not_read_yet_when_the_target_was_found_gone(
+    relay: FakeRelay, start: Start
+) -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    asked, answer = threading.Event(), threading.Event()
+
+    def refuses() -> None:
+        sock, _ = listener.accept()
+        sock.recv(1000)
+        asked.set()
+        answer.wait(10)
+        sock.sendall(b"too large")
+        sock.close()  # a reset, for the thousand bytes that it did not read
+
+    thread = threading.Thread(target=refuses)
+    thread.start()
+    agent = await start(TcpTarget("127.0.0.1", listener.getsockname()[1]), relay, wish=Wish(tcp=True))
+    session = await relay.session()
+    await session.claim(0x01, bytes(2000))
+    await asyncio.to_thread(asked.wait, 10)
+    await eventually(lambda: agent.status().received == 2000)
+
+    # The visitor goes on first, then the target answers and is gone: the agent's loop meets all of it at once.
+    session.connection.engine.write(bytes(1000))
+    session.connection.sock.send(session.connection.engine.output())
+    answer.set()
+    thread.join()
+
+    assert await session.receive() == b"too large"
+    assert await session.receive() == b""
+    await eventually(lambda: agent.status().open == 0)
+    listener.close()
 
 
 async def test_a_target_that_reads_slowly_slows_the_visitor_down(relay: FakeRelay, serve: Serve, start: Start) -> None:

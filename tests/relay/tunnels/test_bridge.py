@@ -133,6 +133,17 @@ async def test_when_the_visitor_vanishes_the_agent_is_let_go(wires: Wires) -> No
     assert await agent.read_all() == b""
 
 
+async def test_a_visitor_who_vanishes_behind_its_last_words_is_heard_and_let_go(wires: Wires) -> None:
+    agent = await wires.agent()
+    visitor = await wires.visitor()
+    await agent.read(6)
+    last = os.urandom(30_000)
+    visitor.reset(last)
+    assert await agent.read(len(last)) == last
+    assert await agent.read_all() == b""
+    await eventually(lambda: len(wires.ended) == 1)
+
+
 async def test_a_visitor_who_does_not_read_stops_the_agent(wires: Wires) -> None:
     agent = await wires.agent()
     await wires.visitor()

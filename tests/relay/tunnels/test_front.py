@@ -245,6 +245,14 @@ async def test_a_transport_hears_the_peers_end(setting: Setting) -> None:
     assert setting.apps[0].eof
 
 
+async def test_a_transport_hears_a_reset_that_came_along_with_bytes(setting: Setting) -> None:
+    agent = await setting.agent()
+    agent.writer.write(b"POST / HTTP/1.1\r\nContent-Length: 100\r\n\r\n")
+    await eventually(lambda: bool(setting.apps) and bool(setting.apps[0].received))
+    agent.reset(b"\x17\x03\x03\x00\x20")  # the beginning of a record
+    await eventually(lambda: setting.apps[0].ended)
+
+
 async def test_an_aborted_transport_is_gone(setting: Setting) -> None:
     agent = await setting.agent()
     agent.writer.write(b"GET / HTTP/1.1\r\n\r\n")
