@@ -160,7 +160,7 @@ class Leases:
             self._require_room(key, network)
             now = self._clock.now()
             lease = Lease(
-                new_id("lse"), wanted.identity, hostname, now, now, self._end(wanted.ttl), wanted.metadata,
+                new_id("lse"), wanted.identity, hostname, now, now, self._end(wanted.ttl, now), wanted.metadata,
                 wanted.route_hostname, wanted.hostname_hash, wanted.ech_config_list, address, _ip(reported_ip),
                 owner_id, wanted.tcp_enabled, wanted.udp_enabled,
             )  # fmt: skip
@@ -172,7 +172,7 @@ class Leases:
                 await self._policy.approve(key)
             await self._begin(lease, old, network)
         self._bus.publish(LeaseBegan(lease))
-        return lease, self._tokens.issue(lease.identity, lease.id, lease.expires_at)
+        return lease, self._tokens.issue(lease.identity, lease.id, now, lease.expires_at)
 
     async def renew(
         self, token: str, ttl: int = 0, metadata: Metadata | None = None, *, reported_ip: str = ""
@@ -185,7 +185,8 @@ class Leases:
             lease = self.holder(token)
             self._policy.require_identity(lease.key)
             before = lease.expires_at, lease.metadata, lease.last_seen_at, lease.reported_ip
-            lease.expires_at, lease.last_seen_at = self._end(ttl), self._clock.now()
+            now = self._clock.now()
+            lease.expires_at, lease.last_seen_at = self._end(ttl, now), now
             lease.metadata = lease.metadata if metadata is None else metadata
             lease.reported_ip = _ip(reported_ip) or lease.reported_ip
             try:
@@ -196,7 +197,7 @@ class Leases:
                 raise
         if lease.metadata != before[1]:
             self._bus.publish(LeaseChanged(lease))
-        return lease, self._tokens.issue(lease.identity, lease.id, lease.expires_at)
+        return lease, self._tokens.issue(lease.identity, lease.id, now, lease.expires_at)
 
     async def unregister(self, token: str) -> Lease:
         """End the lease of this token. Raises as `holder`."""
@@ -223,11 +224,11 @@ class Leases:
 
     # What registering asks
 
-    def _end(self, ttl: int) -> datetime:
+    def _end(self, ttl: int, now: datetime) -> datetime:
         """In whole seconds, as tokens count."""
         wanted = ttl if ttl > 0 else self._settings.relay_lease_seconds
         seconds = max(SHORTEST, min(wanted, self._settings.relay_lease_max_seconds))
-        return self._clock.now().replace(microsecond=0) + timedelta(seconds=seconds)
+        return now.replace(microsecond=0) + timedelta(seconds=seconds)
 
     def require_features(self, wanted: Wishes | RegisterRequest) -> None:
         """That this relay has what is asked for, whoever asks. Raises FeatureUnavailable."""

@@ -50,9 +50,10 @@ class LeaseTokens:
         """Read or make the key where that is allowed to take a moment."""
         await self._relay.open()
 
-    def issue(self, identity: TunnelIdentity, lease_id: str, expires_at: datetime) -> str:
-        """Good from now until `expires_at`, in whole seconds."""
-        now = int(self._clock.now().timestamp())
+    def issue(self, identity: TunnelIdentity, lease_id: str, begins_at: datetime, expires_at: datetime) -> str:
+        """Good from `begins_at` until `expires_at`, in whole seconds. Both are of one look at the clock: the seconds
+        between them are those that the lease was given."""
+        now = int(begins_at.timestamp())
         claims = {
             "iss": self._issuer(),
             "sub": identity.key,

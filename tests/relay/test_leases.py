@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +114,23 @@ async def test_a_lease_lasts_as_long_as_asked_within_bounds(desk: Desk, ttl: int
     lease, token = await desk.register(ttl=ttl)  # relay L.2
     assert lease.expires_at - desk.clock.now() == timedelta(seconds=seconds)
     assert desk.plane.tokens.signed(token).expires_at == int(lease.expires_at.timestamp())
+
+
+async def test_a_token_lasts_as_long_as_its_lease_however_long_it_took_to_write(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = desk.clock.now
+
+    def later() -> datetime:
+        desk.clock.advance(0.7)
+        return now()
+
+    monkeypatch.setattr(desk.clock, "now", later)
+    _, first = await desk.register(ttl=60)
+    _, second = await desk.leases.renew(first, 60)
+    for token in (first, second):
+        told = desk.plane.tokens.signed(token)
+        assert told.expires_at - told.not_before == 60
 
 
 async def test_nobody_finds_a_lease_whose_time_is_over(desk: Desk) -> None:

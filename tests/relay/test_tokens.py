@@ -33,7 +33,8 @@ class Mint:
         self.tokens = LeaseTokens(self.relay, self.clock, lambda: issuer)
 
     def issue(self, seconds: int = 60) -> str:
-        return self.tokens.issue(WHO, "lse_1", self.clock.now() + timedelta(seconds=seconds))
+        now = self.clock.now()
+        return self.tokens.issue(WHO, "lse_1", now, now + timedelta(seconds=seconds))
 
     def signed(self, **changes: Any) -> str:
         """By somebody who has the key and another program."""

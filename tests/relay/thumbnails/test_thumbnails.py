@@ -207,7 +207,7 @@ async def test_naming_another_picture_takes_the_old_one_down(show: Show) -> None
     show.camera.scenes["demo.localhost"] = JPEG
     lease = await show.open("demo")
     await show.look(captures=1)
-    token = show.relay.plane.tokens.issue(lease.identity, lease.id, lease.expires_at)
+    token = show.relay.plane.tokens.issue(lease.identity, lease.id, lease.last_seen_at, lease.expires_at)
     renewed = {"access_token": token, "metadata": {"thumbnail": data_url("image/png", png())}}
     assert (await show.relay.post("/sdk/renew", renewed)).status_code == 200
     assert (await show.get("demo")).content == png()
