@@ -34,6 +34,26 @@ class Stopwatch:
         return time.monotonic() - int(stood_in_line) / 1_000_000_000
 
 
+class SharedStopwatch:
+    """How long something takes that several processes do, a browser and a portal, without the time for which anything
+    on this machine was ready to run and had no core."""
+
+    def __init__(self) -> None:
+        self._began = self._now()
+
+    def seconds(self) -> float:
+        return self._now() - self._began
+
+    @staticmethod
+    def _now() -> float:
+        """By what the kernel says of pressure; one that does not say it is taken for quiet."""
+        try:
+            some = Path("/proc/pressure/cpu").read_text().splitlines()[0]
+        except OSError:
+            return time.monotonic()
+        return time.monotonic() - int(some.rpartition("total=")[2]) / 1_000_000
+
+
 async def within(seconds: float, coming: Awaitable[T]) -> T:
     """What `coming` gives; fails when it took longer, and other processes are not to blame."""
     watch = Stopwatch()

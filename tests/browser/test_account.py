@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from homeport.testing.portal import PortalProcess
+from homeport.testing.waiting import SharedStopwatch
 
 pytestmark = pytest.mark.xdist_group("browser-account")
 
@@ -151,7 +152,9 @@ def test_the_profile_shows_how_others_see_a_person(ann: Page, keep: Keep) -> Non
     ann.get_by_label("Colour", exact=True).fill("#6c4fc4")
     section(ann, "How others see you").get_by_role("button", name="Save").click()
     expect(ann.get_by_text("Your profile is saved.")).to_be_visible()
-    ann.get_by_role("switch", name="Write without my name").check(force=True)
+    with ann.expect_response("**/api/me/anonymous") as kept:
+        ann.get_by_role("switch", name="Write without my name").check(force=True)
+    assert kept.value.ok
     ann.reload()
     expect(ann.get_by_label("Nickname")).to_have_value("Heron Ann")
     expect(ann.get_by_label("Emoji", exact=True)).to_have_value("🦉")
@@ -259,12 +262,17 @@ def test_a_session_that_is_ended_closes_in_its_own_browser_within_a_second(
     sign_in(other, "ann", PASSWORD)
     other.get_by_role("button", name="use a backup code").click()
     other.get_by_label("Backup code").fill(known["codes"][1])
+    followed: list[str] = []
+    other.on("websocket", lambda socket: socket.on("framereceived", lambda _: followed.append(socket.url)))
     other.get_by_role("button", name="Continue").click()
     expect(other.get_by_role("button", name="Your account")).to_be_visible()
-    other.wait_for_timeout(300)  # the live socket of the page opens after it
+    while not any("/api/live" in url for url in followed):
+        other.wait_for_timeout(20)
     ann.reload()
     ann.get_by_role("button", name="Sign out Firefox on Linux").click()
-    expect(other.get_by_role("heading", name="Sign in to Homeport")).to_be_visible(timeout=1000)
+    watch = SharedStopwatch()
+    other.get_by_role("heading", name="Sign in to Homeport").wait_for()  # which looks at each frame
+    assert watch.seconds() < 1
     expect(other.get_by_text("Your session has ended.")).to_be_visible()
     expect(ann.get_by_role("button", name="Sign out Firefox on Linux")).to_be_hidden()
 
