@@ -81,4 +81,4 @@ def test_who_is_refused_learns_why_on_the_sign_in_page(visit: Visit) -> None:
     sign_in(page, "ann", "ann")
     page.wait_for_url(re.compile(r"^https://localhost:\d+/"))
     expect(page.get_by_role("alert")).to_be_visible()
-    assert "sign_in_problem" not in page.url
+    expect(page).not_to_have_url(re.compile("sign_in_problem"))
