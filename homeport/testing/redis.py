@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -31,7 +32,7 @@ class RedisServer:
         command = ["redis-server", "--port", "0", "--unixsocket", str(self._socket), "--save", "", "--appendonly", "no"]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + START_SECONDS
-        while not self._socket.exists():
+        while not self._listens():  # its file is there a moment before
             if time.monotonic() > deadline or self._process.poll() is not None:
                 raise RuntimeError("Redis did not start")
             time.sleep(0.01)
@@ -42,6 +43,10 @@ class RedisServer:
             self._process.wait(START_SECONDS)
             self._process = None
         self._socket.unlink(missing_ok=True)
+
+    def _listens(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self._socket)) == 0
 
     def __enter__(self) -> Self:
         self.start()
