@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -12,7 +13,7 @@ from homeport.kit.notify import tell_systemd
 
 @pytest.mark.parametrize("abstract", [False, True])
 def test_the_state_arrives_in_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, abstract: bool) -> None:
-    address = f"@homeport-{tmp_path.name}" if abstract else str(tmp_path / "notify")
+    address = f"@homeport-{uuid4().hex}" if abstract else str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as waiting:
         waiting.bind(address.replace("@", "\0", 1) if abstract else address)
         waiting.settimeout(5)
