@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from dbos import DBOS
+
 from homeport.kit.problems import Conflict
 from homeport.storage import Durable, Step, Workflow
 from homeport.testing.waiting import eventually
@@ -85,7 +87,7 @@ async def test_journals_of_ended_work_are_forgotten_and_only_those(database_url:
     journal.wait = True
     await durable.start("test", "b")
     await eventually(lambda: "two b" in journal.told)
-    await asyncio.sleep(0.3)  # the last entry of the first one's journal
+    await (await DBOS.retrieve_workflow_async("a")).get_result()  # which comes with the last entry of its journal
     now = datetime.now(UTC)
     assert await durable.forget_finished(now - timedelta(hours=1)) == 0
     assert await durable.forget_finished(now + timedelta(minutes=1)) == 1
