@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 import orjson
 import structlog
@@ -20,7 +22,7 @@ log = structlog.get_logger()
 
 RECENT = 100  # entries kept for viewers that join (seed 000)
 RECENT_SIZE = 1024 * 1024  # characters of their messages
-QUIET = 0.3  # seconds without a word, after which the past has been read
+SETTLES_IN = 3.0  # seconds: a past that the reader does not show by then was taken from the journal meanwhile
 AT_START = 2.0  # seconds: a reader that fails earlier than this never worked
 PAUSE = 1.0  # seconds before a reader that broke is replaced
 KILL_AFTER = 5.0
@@ -69,12 +71,15 @@ class UnitJournal:
         self._recent: deque[JournalEntry] = deque(maxlen=RECENT)
         self._recent_size = 0
         self._cursor = ""
-        self._settled = asyncio.Event()
+        self._settled = asyncio.Event()  # the past has been read
+        self._newest: JournalEntry | None = None  # of the past
+        self._settling: asyncio.Task[None] | None = None
         self._task = asyncio.create_task(self._run(), name=f"journal of {unit}")
 
     async def join(self, viewer: Viewer[JournalEntry], lines: int) -> None:
         """Give `viewer` its tail (as far as it is kept here), and from now on every new entry."""
-        if lines < RECENT:
+        if lines < RECENT and not self._settled.is_set():
+            self._settling = self._settling or asyncio.create_task(self._settle(), name=f"the past of {self.unit}")
             await self._settled.wait()
         viewer.begin(list(self._recent)[-lines:] if lines else [])
         self._viewers.add(viewer)  # no await in between: nothing is missed and nothing comes twice
@@ -86,9 +91,25 @@ class UnitJournal:
 
     async def close(self) -> None:
         """SIGTERM to the reader, SIGKILL if that does not end it."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        tasks = [self._task, *([self._settling] if self._settling else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._finish(ended())
+
+    async def _settle(self) -> None:
+        """What the reader printed until now is not all there was: it takes its time to begin. The past ends with the
+        newest entry that another reader finds now."""
+        argv = ("journalctl", "-u", self.unit, "-n", "1", "--output=json", "--all", f"--output-fields={FIELDS}")
+        outcome = await self._tools.run(argv, limit=SETTLES_IN)
+        cut = JournalLines()
+        found = [entry for entry in (*cut.receive(outcome.stdout), *cut.end()) if entry.cursor]
+        if found and not any(map(partial(_reaches, found[-1]), self._recent)):
+            self._newest = found[-1]
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SETTLES_IN):
+                    await self._settled.wait()
+        self._settled.set()
 
     async def _run(self) -> None:
         while True:
@@ -113,21 +134,13 @@ class UnitJournal:
         assert process.stderr is not None
         errors = asyncio.create_task(_last_words(process.stderr), name=f"journal of {self.unit}: errors")
         lines = JournalLines()
-        timer: asyncio.TimerHandle | None = None
-        loop = asyncio.get_running_loop()
         try:
-            timer = loop.call_later(QUIET, self._settled.set)
             while block := await process.stdout.read(65536):
-                if not self._settled.is_set():
-                    timer.cancel()
-                    timer = loop.call_later(QUIET, self._settled.set)
                 self._take(list(lines.receive(block)))
                 await asyncio.sleep(0)  # a full pipe is read without a pause: the viewers get their turn
             self._take(list(lines.end()))
             return await process.wait(), (await errors).strip()
         finally:
-            if timer:
-                timer.cancel()
             errors.cancel()
             await end(process, signal.SIGTERM, KILL_AFTER)
 
@@ -141,6 +154,8 @@ class UnitJournal:
             self._recent.append(entry)
             self._recent_size += len(entry.message)
             self._cursor = entry.cursor or self._cursor
+            if self._newest is not None and _reaches(self._newest, entry):
+                self._settled.set()
         while self._recent_size > RECENT_SIZE:
             self._recent_size -= len(self._recent.popleft().message)
         for viewer in self._viewers:
@@ -151,6 +166,10 @@ class UnitJournal:
         self._settled.set()
         for viewer in self._viewers:
             viewer.end()
+
+
+def _reaches(newest: JournalEntry, entry: JournalEntry) -> bool:
+    return entry.cursor == newest.cursor or (entry.at or 0) > (newest.at or 0)
 
 
 async def _last_words(stream: asyncio.StreamReader) -> str:

@@ -86,6 +86,25 @@ async def test_a_viewer_who_asks_for_more_than_is_kept_gets_it_without_gap_or_re
     await journals.close()
 
 
+async def test_a_reader_that_is_slow_to_begin_tells_no_more_of_the_past_than_was_asked_for(  # H03
+    host: SystemdHost, tmp_path: Path
+) -> None:
+    slow = tmp_path / "slow"
+    slow.write_text('#!/bin/sh\ncase "$*" in *" -f "*) sleep 1;; esac\nexec "$@"\n')
+    slow.chmod(0o755)
+    journals = Journals(Tools((str(slow), *host.tools), elevate=()), SystemClock())
+    say(host, *(f"slow {number}" for number in range(5)))
+    async with journals.follow("talker", lines=2) as following:
+        say(host, "slow 5")
+        found = await until_marked(following, "slow 5")
+    assert [entry.message.partition(": ")[2] for entry in found] == ["slow 3", "slow 4", "slow 5"]
+    async with journals.follow("talker", lines=1, grep="slow") as following:
+        say(host, "another", "slow 6")
+        found = await until_marked(following, "slow 6")
+    assert [entry.message.partition(": ")[2] for entry in found] == ["slow 5", "slow 6"]
+    await journals.close()
+
+
 async def test_one_viewer_after_the_other_shares_what_is_kept(host: SystemdHost) -> None:  # host F10
     journals = Journals(Tools(host.tools, elevate=()), SystemClock())
     say(host, "shared 1", "shared 2")
