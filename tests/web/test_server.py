@@ -17,6 +17,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from homeport.identity.sockets import WRITE_TEXT
+from homeport.testing.waiting import eventually
 from homeport.web.server import MAX_WS_MESSAGE_BYTES, PortalServer
 
 
@@ -28,9 +29,18 @@ async def size(request: Request) -> Response:
     return PlainTextResponse(str(len(await request.body())))
 
 
-async def slow(_: Request) -> Response:
+begun: list[str] = []
+
+
+async def slow(request: Request) -> Response:
+    begun.append(request.url.path)
     await asyncio.sleep(0.3)
     return PlainTextResponse("done")
+
+
+@pytest.fixture(autouse=True)
+def nothing_begun() -> None:
+    begun.clear()
 
 
 async def echo(websocket: WebSocket) -> None:
@@ -173,21 +183,20 @@ async def test_closing_lets_requests_finish_and_tells_websockets_to_come_back() 
         websocket = await connect(f"ws://127.0.0.1:{port}/ws")
         _, idle = await asyncio.open_connection("127.0.0.1", port)
         request = asyncio.create_task(exchange(port, b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n"))
-        await asyncio.sleep(0.1)
+        await eventually(lambda: begun)
         await portal.close(timeout=2)
         assert (await request).endswith(b"done")
         with pytest.raises(ConnectionClosed) as closed:
             await websocket.recv()
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1012
-        await asyncio.sleep(0.05)
-        assert portal.connections == 0
+        await eventually(lambda: portal.connections == 0)
         idle.close()
 
 
 async def test_what_does_not_finish_in_time_is_cut() -> None:
     async with serving() as (portal, port):
         request = asyncio.create_task(exchange(port, b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n"))
-        await asyncio.sleep(0.05)
+        await eventually(lambda: begun)
         await portal.close(timeout=0.05)
         assert not (await request).endswith(b"done")
