@@ -105,11 +105,18 @@ class SystemdHost:
         return f"/opt/{name}"
 
     def wrappers(self, folder: Path) -> Path:
-        """`folder`, made, with a systemctl and a journalctl for PATH that reach into it; `folder`/calls notes each."""
+        """`folder`, made, with a systemctl and a journalctl for PATH that reach into it; `folder`/calls notes each.
+
+        The one that `folder`/hold names in full waits until that file is gone.
+        """
         folder.mkdir()
         for name in ("systemctl", "journalctl"):
             path = folder / name
-            path.write_text(f'#!/bin/sh\necho "{name} $*" >>{folder}/calls\nexec {" ".join(self.tools)} {name} "$@"\n')
+            path.write_text(
+                f'#!/bin/sh\necho "{name} $*" >>{folder}/calls\n'
+                f'while [ -e {folder}/hold ] && [ "$(cat {folder}/hold 2>/dev/null)" = "{name} $*" ]; do sleep 0.05; done\n'
+                f'exec {" ".join(self.tools)} {name} "$@"\n'
+            )
             path.chmod(0o755)
         return folder
 

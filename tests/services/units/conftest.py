@@ -45,6 +45,8 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SystemdHost]:
         host.systemctl("start", "rereading")
         host.systemctl("start", "--no-block", "slow")
         host.systemctl("reload", "--no-block", "rereading")
+        states = {"broken": "failed", "slow": "activating", "rereading": "reloading"}
+        until(lambda: all(host.systemctl("is-active", name, check=False) == f"{states[name]}\n" for name in states))
         yield host
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from uuid import uuid4
 
 import httpx
@@ -13,7 +12,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from homeport.testing.portal import PortalProcess
 from homeport.testing.systemd import SystemdHost
-from tests.services.units.conftest import NAMES, Logs, say
+from tests.services.units.conftest import NAMES, Logs, say, until
 
 UPTIME = re.compile(r"(\d+d)?( ?\d+h)?( ?\d+m)?|\d+s")
 SHORT_ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+0000")
@@ -193,8 +192,7 @@ class TestLogs:
             assert json.loads(stream.recv(timeout=5))["message"].endswith(f"{mark} 3 again")
 
     def test_the_reader_is_called_as_the_seed_has_it(self, portal: PortalProcess, logs: Logs) -> None:  # H03
+        calls = portal.data_dir.parent / "tools" / "calls"
         with logs("idle"):
-            time.sleep(0.5)
-        calls = (portal.data_dir.parent / "tools" / "calls").read_text()
-        assert "journalctl -u idle -f -n 100 " in calls
-        assert "systemctl restart web" in calls
+            until(lambda: "journalctl -u idle -f -n 100 " in calls.read_text())
+        assert "systemctl restart web" in calls.read_text()
