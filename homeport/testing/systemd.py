@@ -114,7 +114,7 @@ class SystemdHost:
             path = folder / name
             path.write_text(
                 f'#!/bin/sh\necho "{name} $*" >>{folder}/calls\n'
-                f'while [ -e {folder}/hold ] && [ "$(cat {folder}/hold 2>/dev/null)" = "{name} $*" ]; do sleep 0.05; done\n'
+                f'while [ -e {folder}/hold ] && [ "$(cat {folder}/hold)" = "{name} $*" ]; do sleep 0.05; done\n'
                 f'exec {" ".join(self.tools)} {name} "$@"\n'
             )
             path.chmod(0o755)
