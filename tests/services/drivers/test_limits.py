@@ -67,7 +67,8 @@ print("ready", flush=True)
 time.sleep(60)
 """
     told = await driver.start(replace(processes.spec("rel_1", code), limits=Limits(memory_mb=96, cpu=1, pids=50)))
-    await asyncio.sleep(2)
+    await eventually(lambda: (processes.logs / "rel_1.log").exists() and "ready" in processes.log("rel_1"))
+    await asyncio.sleep(2)  # the supervisor looks at it twice
     assert told.pid is not None
     assert runs(told.pid)
     usage = (await driver.usage(["rel_1"]))["rel_1"]
