@@ -86,14 +86,13 @@ class StreamTransport(asyncio.Transport):
     def write(self, data: bytes | bytearray | memoryview) -> None:
         if self._closing or not data:
             return
+        gathered = len(self._gathered) + len(data)
+        if gathered >= _GATHERED or self._stream.unsent + gathered > self._high:
+            self._send(data)
+            return
         if not self._gathered:
-            if len(data) >= _GATHERED:
-                self._send(data)
-                return
             self._loop.call_soon(self._send_gathered)
         self._gathered += data
-        if len(self._gathered) >= _GATHERED or self.get_write_buffer_size() > self._high:
-            self._send_gathered()
 
     def _send_gathered(self) -> None:
         if self._gathered:
@@ -105,7 +104,10 @@ class StreamTransport(asyncio.Transport):
         return data
 
     def _send(self, data: bytes | bytearray | memoryview) -> None:
+        """After what was gathered."""
         try:
+            if self._gathered:
+                self._stream.encrypt(self._taken_out())
             taken = self._stream.write(bytes(data) if isinstance(data, bytearray) else data)
         except (OSError, ssl.SSLError) as problem:
             self._fail(problem)
@@ -126,7 +128,7 @@ class StreamTransport(asyncio.Transport):
         self._closing = True
         try:
             if self._gathered:
-                self._stream.encrypt(self._taken_out())
+                self._stream.write(self._taken_out())
             taken = self._stream.finish()
         except (OSError, ssl.SSLError) as problem:
             self._fail(problem)

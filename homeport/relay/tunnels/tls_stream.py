@@ -25,14 +25,14 @@ _plain = memoryview(bytearray(PIECE + 32 * 1024))  # a piece can end a record th
 class TlsStream:
     """Owns `sock` (non-blocking). Not one method waits, except `handshake`.
 
-    `resumable` sends a session ticket, for contexts that send none by themselves (`relay.contexts`). `ended`: the peer
-    will send nothing more (close_notify, or the end of its connection). `unsent` are encrypted bytes that the kernel
-    has not taken: whoever writes looks at it, and calls `flush` when the socket is writable.
+    `resumable`: the peer gets session tickets. `ended`: it will send nothing more (close_notify, or the end of its
+    connection). `unsent` are encrypted bytes that the kernel has not taken: whoever writes looks at it, and calls
+    `flush` when the socket is writable.
     """
 
     __slots__ = ("_incoming", "_outgoing", "_rest", "_tls", "_untaken", "context", "ended", "finished", "sock")
 
-    def __init__(self, sock: socket.socket, context: ssl.SSLContext, *, resumable: bool = False) -> None:
+    def __init__(self, sock: socket.socket, context: ssl.SSLContext, *, resumable: bool = True) -> None:
         self.sock = sock
         self.context = context
         self.ended = False
@@ -41,9 +41,11 @@ class TlsStream:
         self._outgoing = ssl.MemoryBIO()
         self._rest: memoryview | None = None
         self._untaken = 0
-        context.num_tickets = int(resumable)  # what a connection keeps of it is decided as it is made
+        tickets = context.num_tickets
+        if not resumable:
+            context.num_tickets = 0  # a connection takes the number along as it is made
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
-        context.num_tickets = 0
+        context.num_tickets = tickets
 
     @property
     def tls(self) -> ssl.SSLObject:
@@ -116,12 +118,12 @@ class TlsStream:
     def write(self, data: bytes | memoryview) -> bool:
         """Encrypt and send; whether the kernel has taken everything. Raises ssl.SSLError, OSError."""
         self.encrypt(data)
+        self._take_outgoing()
         return self.flush()
 
     def encrypt(self, data: bytes | memoryview) -> None:
-        """To be sent with what is written next, or by `flush`. Raises ssl.SSLError."""
+        """Goes out before what `write` sends next. Raises ssl.SSLError."""
         self._tls.write(data)
-        self._take_outgoing()
 
     def finish(self) -> bool:
         """Say that nothing more comes (close_notify); reading goes on. As `write`."""
