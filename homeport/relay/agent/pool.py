@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Literal
 
+import structlog
+
 from homeport.kit.problems import Problem
 from homeport.relay.agent.backoff import Backoff
 from homeport.relay.agent.connection import Buffers, Connection, Dialer
@@ -14,6 +16,8 @@ from homeport.relay.agent.held import Held
 from homeport.relay.agent.problems import RelayRefused, RelayUnreachable, SessionEnded
 from homeport.relay.agent.relays import Relay
 from homeport.relay.agent.sessions import ReverseSession, open_session
+
+log = structlog.get_logger()
 
 READY = 2  # sessions that wait, whatever happens
 MOST_READY = 8  # relays keep no more (relay C.5)
@@ -116,6 +120,10 @@ class SessionPool:
                 self._over = problem
         except Problem as problem:
             self._over = problem
+        except Exception:
+            log.exception("a session broke", relay=self._relay.url)
+            broke = SessionEnded(f"A session at {self._relay.url} broke; the agent's log says why.")
+            self._failed(broke, self._backoff.next())
         finally:
             if session is not None:
                 session.connection.close()

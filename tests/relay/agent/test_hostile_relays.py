@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from homeport.kit.clock import SystemClock
-from homeport.relay.agent import Relay, relay_client, tunnel
+from homeport.relay.agent import Relay, pool, relay_client, tunnel
 from homeport.relay.agent.connection import Buffers, Connection
 from homeport.relay.agent.identity import new_identity
 from homeport.relay.agent.problems import RelayIncompatible, RelayUnreachable
@@ -182,6 +182,26 @@ async def test_a_fault_of_our_own_is_told_and_not_swallowed(
     agent = await start(await serve(echo), relay)
     await until(agent, "failed")
     assert "log" in agent.status().error
+
+
+async def test_a_fault_in_a_session_is_told_and_not_tried_again_in_a_hot_loop(
+    relay: FakeRelay, serve: Serve, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = 0
+
+    async def broken(*_: object) -> None:
+        nonlocal tries
+        tries += 1
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pool, "open_session", broken)
+        agent = await start(await serve(echo), relay)
+        await eventually(lambda: "log" in agent.status().error)
+        before = tries
+        await asyncio.sleep(0.5)
+        assert tries - before < 10
+    await until(agent, "online")
 
 
 async def test_a_relay_that_invents_visitors_gets_so_many_and_no_more(
