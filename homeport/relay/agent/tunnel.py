@@ -104,6 +104,7 @@ class Tunnel:
         self._streams: set[asyncio.Task[None]] = set()
         self._context: ssl.SSLContext | None = None
         self._context_there = asyncio.Event()
+        self._has_sessions = False  # as far as we have heard: that none waits just now may be for visitors
         self._state: State = "connecting"
         self._since = parts.clock.now()
         self._error = ""
@@ -174,6 +175,7 @@ class Tunnel:
         held = self.held = await client.register(self._parts.wish, protocol)
         log.info("registered", relay=self.relay.url, hostname=held.hostname, protocol=protocol)
         held.traffic = self.traffic
+        self._has_sessions = False
         self._parts.changed()
         await together(
             f"tunnel:{held.hostname}",
@@ -221,7 +223,7 @@ class Tunnel:
                 self._context = shown.context
                 self._context_there.set()
                 self._warn(shown.warning)
-                if self._pool.ready:
+                if self._has_sessions:
                     self._heard(None)
                 await clock.sleep(max(60.0, (shown.renew_at - clock.now()).total_seconds()))
 
@@ -248,6 +250,7 @@ class Tunnel:
 
     def _heard(self, problem: Problem | None) -> None:
         """Of the sessions: why there are none, or that there are."""
+        self._has_sessions = problem is None
         if problem is not None:
             self._fell(problem)
         elif self._context is None and not (self._parts.wish.tcp or self._parts.wish.udp):

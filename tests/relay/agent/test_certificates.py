@@ -9,7 +9,8 @@ import pytest
 from cryptography import x509
 
 from homeport.relay.agent import Wish
-from homeport.testing.fake_relay import FakeRelay, Refusal
+from homeport.testing.fake_relay import FakeRelay, Refusal, TlsVisitor
+from homeport.testing.waiting import eventually
 
 from .conftest import Serve, Start, echo, until
 
@@ -25,6 +26,23 @@ async def test_the_relay_sees_a_signing_request_and_never_a_key(relay: FakeRelay
     assert names.get_values_for_type(x509.DNSName) == ["demo.localhost"]
     assert headers["x-portal-access-token"] in relay.leases
     assert "PRIVATE" not in str(relay.requests)
+
+
+async def test_it_is_online_with_its_certificate_although_visitors_have_all_sessions(
+    relay: FakeRelay, serve: Serve, start: Start
+) -> None:
+    relay.refusals["/sdk/certificate"] = Refusal(503)
+    agent = await start(await serve(echo), relay)
+    visitors = [TlsVisitor(await relay.session(), "demo.localhost", relay.trusted) for _ in range(2)]
+    relay.accepts = False  # no session takes their place
+    shaking = asyncio.gather(*(visitor.handshake() for visitor in visitors))
+    await eventually(lambda: agent.status().open == 2)
+    assert (agent.status().state, agent.status().ready) == ("connecting", 0)
+
+    relay.refusals.clear()
+    await shaking
+
+    await until(agent, "online")
 
 
 async def test_without_a_certificate_there_is_no_tunnel_for_the_web(
