@@ -138,19 +138,19 @@ async def _run(build: Callable[[], Agent], display: Display) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, asked.set)
 
-    def changed() -> None:
+    def tell(something: Callable[[Agent], None]) -> None:
         try:
-            display.changed(agent)
+            something(agent)
         except BrokenPipeError:  # nobody reads on
             asked.set()
 
-    agent.subscribe(changed)
+    agent.subscribe(lambda: tell(display.changed))
     await agent.start()
     parts = [
         asyncio.create_task(asked.wait(), name="signals"),
         asyncio.create_task(agent.wait(), name="agent"),
     ]
-    ticking = asyncio.create_task(_tick(agent, display), name="status line")
+    ticking = asyncio.create_task(_tick(lambda: tell(display.tick)), name="status line")
     try:
         await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -174,9 +174,9 @@ def _last_word(display: Display) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-async def _tick(agent: Agent, display: Display) -> None:
+async def _tick(tell: Callable[[], None]) -> None:
     while True:
-        display.tick(agent)
+        tell()
         await asyncio.sleep(REFRESH_SECONDS)
 
 

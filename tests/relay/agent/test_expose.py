@@ -201,13 +201,19 @@ def test_a_relay_that_nobody_trusts_is_not_spoken_to(portal: PortalProcess, page
 
 
 def test_it_ends_with_whoever_read_what_it_says(portal: PortalProcess, page: int) -> None:
-    verb = f"{sys.executable} -m homeport expose {page} --name brief --json | head -n 2"
-    done = subprocess.run(
-        verb, shell=True, env=portal.environment, capture_output=True, text=True, timeout=60, check=False
-    )
+    words = [*EXPOSE, str(page), "--name", "brief", "--json"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, env=portal.environment, stdout=pipe, stderr=pipe, text=True) as verb:
+        assert verb.stdout is not None
+        assert verb.stderr is not None
+        while '"online"' not in verb.stdout.readline():
+            assert verb.poll() is None
+        verb.stdout.close()
 
-    assert len(done.stdout.splitlines()) == 2
-    assert done.stderr == ""
+        assert portal.fetch("brief", "/").status_code == 200  # it has something to say again
+
+        assert verb.wait(60) == 0
+        assert verb.stderr.read() == ""
 
 
 def test_what_is_no_target_is_a_mistake_of_usage(portal: PortalProcess) -> None:
@@ -284,11 +290,11 @@ async def test_what_the_relay_forwards_is_ciphertext_that_only_the_agent_can_rea
 ) -> None:
     """The visitor's bytes arrive at the agent's TLS as they left the visitor: the relay has touched none of them, and
     what the visitor was shown was signed with a key that the relay has never seen."""
-    forwarded: dict[int, bytes] = {}
+    forwarded: dict[TlsEngine, bytes] = {}
     feed = TlsEngine.feed
 
     def heard(engine: TlsEngine, data: bytes | memoryview) -> None:
-        forwarded[id(engine)] = forwarded.get(id(engine), b"") + bytes(data)
+        forwarded[engine] = forwarded.get(engine, b"") + bytes(data)
         feed(engine, data)
 
     ca = portal.ca_path.read_text()
