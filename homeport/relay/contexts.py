@@ -15,9 +15,6 @@ def server_context(key_and_chain: bytes, alpn: Sequence[str] = ("http/1.1",)) ->
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
-    # Python's ssl below 3.13 loses what one thread writes while another reads a ticket: websockets' threaded client did
-    # not get past its handshake once in 2,000 connections. Who resumes is given tickets by TlsStream.
-    context.num_tickets = 0
     context.set_alpn_protocols(list(alpn))
     # The ssl module reads keys from files only; this one is memory, and gone when closed.
     memory = os.memfd_create("leaf", os.MFD_CLOEXEC)

@@ -31,8 +31,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        print("GET", self.path, flush=True)  # before anybody can ask for the next one
         self.wfile.write(body)
-        print("GET", self.path, flush=True)
     def log_message(self, *_):
         pass
 

@@ -55,7 +55,8 @@ class Front:
         if hello.alpn not in ((), ("http/1.1",)):
             await self._usual.handle(sock, address, hello)
             return
-        # Agents dial for each visitor, and resume. Threaded clients, which a ticket can harm, name no protocol.
+        # Python's ssl below 3.13 loses what one thread writes while another reads a ticket: the threaded client of
+        # websockets, which names no protocol, hung after its handshake once in 2,000 connections.
         stream = TlsStream(sock, self._context_for(hello), resumable=bool(hello.alpn))
         await stream.handshake(HANDSHAKE_TIMEOUT)
         if len(self.connections) >= MAX_CONNECTIONS:

@@ -69,3 +69,4 @@ async def test_who_names_none_gets_no_ticket(visit: Visit) -> None:
     await visit(None, ("http/1.1",))  # of the same context
     resumed, session = await visit(None, ())
     assert (resumed, session.has_ticket) == (False, False)
+    assert (await visit(None, ("http/1.1",)))[1].has_ticket  # others do as before
