@@ -13,7 +13,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from homeport.identity import credentials
 from homeport.storage import Database
@@ -22,8 +22,9 @@ from homeport.testing.postgres import PostgresServer, Rows, postgres_is_installe
 
 # Signing in takes long on purpose. What it proves is the same after one pass over little memory.
 credentials.PASSES, credentials.MEMORY_KIB = 1, 64
-# Hypothesis would fail an example for 200 ms on the wall, which a busy machine takes for any of them.
-settings.register_profile("homeport", settings(), deadline=None)
+# Hypothesis would fail an example for 200 ms on the wall, and a property for a second in which it thought of examples:
+# a busy machine takes that for any of them.
+settings.register_profile("homeport", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("homeport")
 
 

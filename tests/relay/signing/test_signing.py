@@ -300,7 +300,7 @@ VALUES = st.recursive(
 FIELDS = st.sampled_from(["key_id", "algorithm", "digest", "nonce", "timestamp_unix", "KEY_ID", "other"])
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(body=st.binary(max_size=200) | st.dictionaries(FIELDS, VALUES).map(lambda each: json.dumps(each).encode()))
 def test_no_body_makes_it_fail_or_sign(desk: Desk, body: bytes) -> None:
     answer = desk.signing.judge(b"POST", TOKEN.encode(), b"application/json", body, PEER)
