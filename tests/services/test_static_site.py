@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ import httpx
 import pytest
 
 from homeport.services.static_site import StaticSite
+from homeport.testing.ports import free_port
 
 
 @pytest.fixture
@@ -36,14 +36,6 @@ def root(tmp_path: Path) -> Path:
     (site / "inside").symlink_to("about.html")
     (site / "hidden").symlink_to(".env")
     return site
-
-
-@pytest.fixture
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def client(root: Path, fallback: str | None = None) -> httpx.AsyncClient:
@@ -151,15 +143,16 @@ async def test_only_reading_is_possible(site: httpx.AsyncClient) -> None:
     assert (await site.post("/")).status_code == 405
 
 
-async def test_it_starts_fast_listens_where_it_is_told_and_stops_cleanly(root: Path, free_port: int) -> None:
+async def test_it_starts_fast_listens_where_it_is_told_and_stops_cleanly(root: Path) -> None:
+    port = free_port()
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "homeport.services.static_site", str(root)), env={"PORT": str(free_port)}
+        *(sys.executable, "-m", "homeport.services.static_site", str(root)), env={"PORT": str(port)}
     )
     started = time.monotonic()
     async with httpx.AsyncClient() as web:
         while time.monotonic() - started < 20:
             try:
-                answer = await web.get(f"http://127.0.0.1:{free_port}/")
+                answer = await web.get(f"http://127.0.0.1:{port}/")
                 break
             except httpx.ConnectError:
                 await asyncio.sleep(0.02)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import pytest
 
 from homeport.services.sources import Plan, Toolchain, app_environment, build, detect, discover, make_plan
 from homeport.services.sources.templates import Templates
+from homeport.testing.ports import free_port
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "hello"
 COUNTERS = ["python-app", "node-app"]
@@ -40,9 +40,7 @@ class Running:
 
 @asynccontextmanager
 async def started(plan: Plan, directory: Path, env: Mapping[str, str]) -> AsyncIterator[Running]:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
+    port = free_port()
     process = await asyncio.create_subprocess_exec(
         *plan.start,
         cwd=directory,
