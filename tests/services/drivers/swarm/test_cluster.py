@@ -88,6 +88,7 @@ async def test_volumes_bind_their_services_to_the_node_where_they_first_ran(thre
     await driver.start(three.stack_spec("rel_1", stack))
     (_, first) = await driver.parts("svc_1")
     assert first.restarts == 0  # binding it did not start it again
+    await eventually(lambda: three.log("db").count(" x\n") == 1)
     await driver.remove("rel_1")
     assert three.ours("services") == []
     assert three.ours("networks") == []

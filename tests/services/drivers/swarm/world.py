@@ -157,4 +157,4 @@ class SwarmWorld:
         spec["Mode"]["Replicated"]["Replicas"] = 0
         manager.call("POST", f"/services/{told['ID']}/update?version={told['Version']['Index']}", spec)
         while any(task["ServiceID"] == told["ID"] for task in manager.call("GET", "/tasks")):
-            pass
+            time.sleep(0.02)
