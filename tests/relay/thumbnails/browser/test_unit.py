@@ -47,6 +47,7 @@ def seen(host: SystemdHost, name: str, *more: str) -> bool:
     host.unit(name, "\n".join(lines))
     host.systemctl("daemon-reload")
     host.systemctl("start", name, check=False)
+    host.run("journalctl", "--sync")  # what a unit says is written down a moment after it has ended
     return "<p>seen</p>" in host.run("journalctl", "-u", name, "-o", "cat", "--no-pager").replace("text/html,<p>", "")
 
 
