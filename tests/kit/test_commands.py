@@ -99,8 +99,8 @@ async def test_a_missing_program_is_named(tmp_path: Path) -> None:
 
 async def test_a_slow_command_is_killed_with_its_whole_family(tmp_path: Path) -> None:
     script = "setsid sleep 300 & echo $! > child; sleep 300"
-    with pytest.raises(CommandTimedOut, match=r"longer than 0\.5 seconds"):
-        await run(["/bin/sh", "-c", script], cwd=tmp_path, env=PATH, timeout=0.5)
+    with pytest.raises(CommandTimedOut, match=r"longer than 2\.5 seconds"):  # by then it has begun on any machine
+        await run(["/bin/sh", "-c", script], cwd=tmp_path, env=PATH, timeout=2.5)
     assert await gone(int((tmp_path / "child").read_text()))
 
 

@@ -206,7 +206,7 @@ class TestFaults:
 
     def test_f20_expiry_ends_the_stream(self, at: CertificatePort) -> None:  # host F20
         pem = at.issue("f20-expiry", "services:read")
-        expires_at = (datetime.now(UTC) + timedelta(seconds=2)).replace(tzinfo=None)
+        expires_at = (datetime.now(UTC) + timedelta(seconds=4)).replace(tzinfo=None)
         with sqlite3.connect(at.portal.data_dir / "homeport.db", timeout=10) as database:
             statement = "UPDATE client_certificates SET expires_at = ? WHERE label = 'f20-expiry'"
             database.execute(statement, (expires_at.isoformat(sep=" "),))
