@@ -17,7 +17,7 @@ from homeport.relay.certificates.problems import AcmeFailed
 POLL_SECONDS = (0.25, 0.5, 1.0, 2.0)  # then the last one again
 LONGEST_WAIT = 5.0  # seconds that a directory may ask us to wait between two polls
 MOST_NAMES = 100
-_TRIES = 8  # of a request whose nonce the directory does not know any more
+_TRIES = 12  # of a request whose nonce the directory does not know any more
 
 
 @dataclass(frozen=True)
