@@ -74,6 +74,7 @@ async def test_after_a_portals_restart_nothing_is_lost_or_repeated(stacks: Compo
 async def test_the_last_words_are_kept_when_it_is_removed(stacks: ComposeWorld) -> None:
     driver = await stacks.driver()
     await driver.start(stacks.stack_spec("rel_1", one("web", "for i in 1 2 3; do echo $i; done; exec sleep 1000")))
+    await eventually(lambda: "3" in stacks.said("hp-rel_1"))  # they were spoken
     await driver.remove("rel_1")
     assert stacks.messages("rel_1") == ["1", "2", "3"]
 

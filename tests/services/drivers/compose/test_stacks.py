@@ -43,8 +43,13 @@ async def test_a_stack_starts_in_order_and_its_routed_service_is_reached(stacks:
     begun = {each["Config"]["Labels"]["homeport.part"]: each["State"]["StartedAt"] for each in stacks.containers()}
     assert begun["db"] < begun["job"] < begun["web"]
     assert stacks.container(f"hp-{stacks.service}-db")["State"]["Health"]["Status"] == "healthy"
-    async with httpx.AsyncClient() as client:
-        answer = await client.get(f"http://127.0.0.1:{told.port}/")
+    async with httpx.AsyncClient() as client, asyncio.timeout(10):
+        while True:  # it is started; its server listens a moment later
+            try:
+                answer = await client.get(f"http://127.0.0.1:{told.port}/")
+                break
+            except httpx.TransportError:
+                await asyncio.sleep(0.02)
     assert answer.text == "hello\n"
 
 
@@ -105,6 +110,7 @@ async def test_volumes_stay_on_remove_and_go_on_purge(stacks: ComposeWorld) -> N
         "db", "echo x >> /data/kept; cat /data/kept; exec sleep 1000", mounts=(Mount("volume", "/data", "data"),)
     )
     await driver.start(stacks.stack_spec("rel_1", keeping, web(), volumes=("data",)))
+    await eventually(lambda: stacks.messages("db") == ["x"])
     await driver.remove("rel_1")
     assert stacks.containers() == []
     await driver.start(stacks.stack_spec("rel_2", keeping, web(), volumes=("data",)))

@@ -6,7 +6,6 @@ import asyncio
 import os
 import secrets
 import signal
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from homeport.services.docker import Engine, labels
 from homeport.services.drivers import InstanceSpec, Limits, Observation
 from homeport.services.drivers.compose import ComposeDriver
 from homeport.testing.docker import DockerEngine
+from homeport.testing.ports import free_port
 from homeport.testing.waiting import runs
 
 IMAGE = "homeport-test/compose:1"
@@ -70,9 +70,7 @@ class ComposeWorld:
     def port(self, instance_id: str) -> int:
         """A free one of this machine, the same for the same instance."""
         if instance_id not in self.ports:
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                self.ports[instance_id] = probe.getsockname()[1]
+            self.ports[instance_id] = free_port()
         return self.ports[instance_id]
 
     def crash(self, observation: Observation) -> None:
@@ -99,6 +97,12 @@ class ComposeWorld:
         listed = self.docker.get("/containers/json", all="true", filters=filters)
         found = [self.docker.get(f"/containers/{each['Id']}/json") for each in listed]
         return sorted(found, key=lambda each: str(each["Name"]))
+
+    def said(self, name: str) -> str:
+        """What the engine has of a container's output, whether it was collected or not."""
+        answer = self.docker.api.get(f"/containers/{name}/logs", params={"stdout": "true", "stderr": "true"})
+        answer.raise_for_status()
+        return answer.content.decode("utf-8", "replace")
 
     def container(self, name: str) -> dict[str, Any]:
         found: dict[str, Any] = self.docker.get(f"/containers/{name}/json")
