@@ -14,7 +14,7 @@ from homeport.relay import Authority, Ingress, TlsHandler
 from homeport.services.exposure import Routes, Target
 from homeport.services.proxy import Proxy
 from homeport.testing.front import Script, ScriptedApp, Stage, answering
-from homeport.testing.waiting import within
+from homeport.testing.waiting import eventually, within
 
 CLIENTS = 8
 SWITCHES = 12
@@ -79,6 +79,7 @@ async def test_no_request_fails_while_releases_replace_each_other_under_load(
             assert await routes.drain(f"rel_{number - 1}", 5) == 0
             await old.close()
         await asyncio.sleep(0.1)
+        await eventually(lambda served=b"release %d" % number: seen[served] > CLIENTS)  # type: ignore[misc]
         old = new
     stop.set()
     await asyncio.gather(*hammering)

@@ -11,6 +11,7 @@ import pytest
 from homeport.services.exposure import Target
 from homeport.services.proxy import Limits
 from homeport.testing.front import Stage, answering, replying, staged
+from homeport.testing.waiting import eventually
 
 
 def code(answer: bytes) -> tuple[int, str]:
@@ -172,7 +173,7 @@ async def test_too_many_requests_at_once_to_one_app_are_503() -> None:
         await stage.app(silent)
         _, writer = await asyncio.open_connection("127.0.0.1", stage.port)
         writer.write(b"GET / HTTP/1.1\r\nHost: app.localhost\r\n\r\n")
-        await asyncio.sleep(0.1)
+        await eventually(lambda: stage.routes.in_flight("rel_1") == 1)
         assert code(await stage.ask()) == (503, "app_busy")
         writer.close()
 
@@ -189,7 +190,7 @@ async def test_with_too_many_connections_an_idle_one_makes_room_and_a_busy_one_d
         await stage.app(silent)
         _, busy = await asyncio.open_connection("127.0.0.1", stage.port)
         busy.write(b"GET / HTTP/1.1\r\nHost: app.localhost\r\n\r\n")
-        await asyncio.sleep(0.05)
+        await eventually(lambda: stage.routes.in_flight("rel_1") == 1)
         assert code(await stage.ask()) == (503, "portal_busy")
         busy.close()
 
@@ -263,7 +264,7 @@ async def test_closing_ends_idle_connections_lets_requests_finish_and_cuts_the_l
         await idle.readuntil(b"ok")
         soon = asyncio.create_task(stage.talk(b"GET /soon HTTP/1.1\r\nHost: app.localhost\r\n\r\n"))
         late = asyncio.create_task(stage.talk(b"GET /late HTTP/1.1\r\nHost: app.localhost\r\n\r\n"))
-        await asyncio.sleep(0.05)
+        await eventually(lambda: stage.routes.in_flight("rel_1") == 2)
         await stage.proxy.close(timeout=0.5)
         assert await idle.read() == b""
         assert (await soon).endswith(b"Connection: close\r\n\r\nok")

@@ -15,6 +15,7 @@ from homeport.relay.agent.problems import TargetUnreachable
 from homeport.services.models import ServiceRow
 from homeport.services.shares.gate import safe_path, state_of
 from homeport.testing.front import ScriptedApp
+from homeport.testing.waiting import eventually
 from tests.services.shares.conftest import House
 
 PAGE = "Accept: text/html"
@@ -219,6 +220,7 @@ async def test_a_sign_out_ends_what_is_open_and_asks_again(house: House, echo: S
     await browser.enter(token)
     cookie = f"__Host-homeport_share={browser.cookies['__Host-homeport_share']}"
     slow = asyncio.create_task(house.ask("demo", f"Cookie: {cookie}", path="/slow"))
+    await eventually(lambda: echo.connections)  # it passed the gate
     await asyncio.sleep(0.2)
     assert not slow.done()
     async with house.front.client(token) as client:
