@@ -15,14 +15,17 @@ from homeport.testing.git_server import GitServer
 from homeport.testing.leftovers import leftovers
 from homeport.testing.portal import PortalProcess
 
-# Slow enough in each step that the kill hits it: a build that takes a moment, an app that takes a moment to listen.
+# Slow enough in each step that the kill hits it: a build that takes a moment, an app that takes a moment to listen, and
+# neither listens nor ends while the file `hold` is in its data folder.
 SLOW_APP = {
     "package.json": '{"name": "slow", "version": "1.0.0", "scripts": {"build": "sleep 0.7", "start": "node main.js"}}',
     "main.js": """
-        const http = require("http");
+        const http = require("http"), fs = require("fs");
         const server = http.createServer((_, answer) => answer.end("%s"));
-        setTimeout(() => server.listen(process.env.PORT, "127.0.0.1"), 700);
-        process.on("SIGTERM", () => setTimeout(() => process.exit(0), 700));
+        const held = () => fs.existsSync(process.env.DATA_DIR + "/hold");
+        const soon = (act) => setTimeout(() => held() ? soon(act) : act(), held() ? 20 : 700);
+        soon(() => server.listen(process.env.PORT, "127.0.0.1"));
+        process.on("SIGTERM", () => soon(() => process.exit(0)));
     """,
 }
 
@@ -48,11 +51,17 @@ def kill_at(portal: PortalProcess, job_id: str, step: str) -> None:
 def reached(api: httpx.Client, job_id: str, step: str) -> None:
     """Returns as soon as the step has begun."""
     deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
+    while True:
         states = {one["name"]: one["status"] for one in api.get(f"/api/jobs/{job_id}").json()["steps"]}
         if states[step] != "pending":
             return
+        assert time.monotonic() < deadline, states
         time.sleep(0.002)
+
+
+def hold_of(portal: PortalProcess, service_id: str) -> Path:
+    """The file that holds an app up."""
+    return portal.data_dir / "services" / service_id / "data" / "hold"
 
 
 def services(portal: PortalProcess) -> list[dict[str, Any]]:
@@ -69,11 +78,15 @@ def test_a_redeploy_goes_on_where_it_was(portal: PortalProcess, git_server: GitS
         made = api.post("/api/services", json={"name": name, "deploy_method": "git", "git_url": repository.url})
         assert portal.wait(made.json()["deploy_job_id"])["status"] == "success"
         repository.commit(files("two"), "Second")
+        hold = hold_of(portal, made.json()["id"])
+        if step not in ("switch", "retire"):
+            hold.touch()  # the new one does not listen before the kill
         job_id = api.post(f"/api/services/{name}/redeploy").json()["deploy_job_id"]
     kill_at(portal, job_id, step)
     portal.start()
     if step not in ("switch", "retire"):
         assert portal.fetch(name).text == "one"  # the old one serves on, from the portal's first moment
+    hold.unlink(missing_ok=True)
     job = portal.wait(job_id)
     assert job["status"] == "success", job
     assert portal.fetch(name).text == "two"
@@ -138,8 +151,12 @@ def test_a_delete_that_was_cut_off_is_finished_at_the_next_start(
     with portal.api() as api:
         made = api.post("/api/services", json={"name": name, "deploy_method": "git", "git_url": repository.url})
         portal.wait(made.json()["deploy_job_id"])
-    process = portal.curl_in_background("-X", "DELETE", f"/api/services/{name}")
-    time.sleep(0.15)  # the app takes 0.7 s to end
+        hold_of(portal, made.json()["id"]).touch()  # the app does not end before the kill
+        process = portal.curl_in_background("-X", "DELETE", f"/api/services/{name}")
+        deadline = time.monotonic() + 10
+        while api.get(f"/api/services/{name}").status_code != 404:  # from there on a start has to finish it
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
     portal.kill()
     process.wait(10)
     portal.start()
