@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
-from homeport.relay.agent import sessions
+from homeport.kit.clock import SystemClock
+from homeport.relay.agent import Agent, sessions
 from homeport.testing.fake_relay import FakeRelay, Refusal
 from homeport.testing.waiting import eventually
 
@@ -77,14 +78,15 @@ async def test_a_session_on_which_the_relay_is_silent_is_given_up(
 async def test_keepalives_keep_a_session(
     relay: FakeRelay, serve: Serve, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sessions, "SILENCE_SECONDS", 1.5)
     agent = await start(await serve(echo), relay)
     waiting = [await relay.session(), await relay.session()]
+    await eventually(lambda: agent.status().ready == 2)
+    monkeypatch.setattr(sessions, "SILENCE_SECONDS", 3.0)  # from the next keepalive on
 
-    for _ in range(5):
-        await asyncio.sleep(0.5)
+    for _ in range(9):
         for session in waiting:
             await session.keep_alive()
+        await asyncio.sleep(0.5)
 
     assert agent.status().ready == 2
     assert relay.asked("/sdk/connect") == 2
@@ -94,7 +96,7 @@ async def test_the_lease_is_renewed_before_it_ends(serve: Serve, start: Start) -
     """relay A.4: each renewal gives a token, and sessions use the newest."""
     async with FakeRelay(ttl=4) as relay:
         agent = await start(await serve(echo), relay)
-        await eventually(lambda: relay.asked("/sdk/renew") >= 2)
+        await eventually(lambda: _token(agent).endswith("++"))
         for _ in range(2):
             (await relay.session()).cut()
         await eventually(lambda: relay.asked("/sdk/connect") >= 4)
@@ -102,6 +104,11 @@ async def test_the_lease_is_renewed_before_it_ends(serve: Serve, start: Start) -
         assert (await relay.session()).token.endswith("++")
         assert relay.asked("/sdk/register") == 1
         assert agent.status().state == "online"
+
+
+def _token(agent: Agent) -> str:
+    held = agent.tunnels[0].held
+    return held.token if held is not None else ""
 
 
 async def test_approval_is_waited_for(relay: FakeRelay, serve: Serve, start: Start) -> None:
@@ -206,9 +213,26 @@ async def test_the_name_is_given_back_at_the_end(relay: FakeRelay, serve: Serve,
     assert agent.status().state == "stopped"
 
 
+class AnHour(SystemClock):
+    """Of which the hour to wait for goes by when the test says so."""
+
+    def __init__(self) -> None:
+        self.over = asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        if 3500 < seconds <= 3600:
+            await self.over.wait()
+        else:
+            await super().sleep(seconds)
+
+
 async def test_it_ends_by_itself_when_its_time_is_over(relay: FakeRelay, serve: Serve, start: Start) -> None:
-    agent = await start(await serve(echo), relay, expires_at=datetime.now(UTC) + timedelta(seconds=1.5))
+    clock = AnHour()
+    agent = await start(await serve(echo), relay, expires_at=clock.now() + timedelta(hours=1), clock=clock)
     await until(agent, "online")
+    assert relay.leases
+
+    clock.over.set()
 
     await asyncio.wait_for(agent.wait(), 10)
 
