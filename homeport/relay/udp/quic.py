@@ -23,6 +23,7 @@ from homeport.wire.udp_control import ALPN
 # Seconds between pings. One that is not answered by the next is the end: a peer that died without a word would else be
 # waited for through the whole idle timeout.
 KEEP_ALIVE = 10.0
+READ_SECONDS = 0.1  # are enough to read what has come
 IDLE_TIMEOUT = 60.0
 # Both path and tunnel of 1280 bytes (IPv6's least, many a VPN's) carry this over IPv4, and it carries what QUIC itself
 # needs of a tunnel: datagrams of 1200 bytes.
@@ -56,6 +57,7 @@ class QuicPeer(QuicConnectionProtocol):
         self._flush: asyncio.Handle | None = None
         self._ping: asyncio.TimerHandle | None = None
         self._pinged = False  # and not answered yet
+        self._judged = False  # whether the answer may be among what we have not read is looked at once
         self.ended = False
 
     def ready(self) -> None:
@@ -96,7 +98,7 @@ class QuicPeer(QuicConnectionProtocol):
         elif isinstance(event, StreamData):
             self.stream_data(event.stream_id, event.data, event.end_stream)
         elif isinstance(event, PingAcknowledged):
-            self._pinged = False
+            self._pinged = self._judged = False
         elif isinstance(event, HandshakeCompleted):
             self._keep_alive()
             self.ready()
@@ -112,6 +114,11 @@ class QuicPeer(QuicConnectionProtocol):
 
     def _send_ping(self) -> None:
         if self.ended:
+            return
+        if self._pinged and not self._judged:
+            # Had we been held up, the answer would be there and unread: timers come before sockets.
+            self._judged = True
+            self._ping = asyncio.get_running_loop().call_later(READ_SECONDS, self._send_ping)
             return
         if self._pinged:
             self.ended = True

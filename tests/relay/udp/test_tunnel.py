@@ -225,6 +225,22 @@ async def test_a_relay_that_died_without_a_word_is_noticed_by_its_silence(
     await eventually(lambda: tunnel.state == "online", 30)
 
 
+async def test_who_was_held_up_takes_nobody_for_silent(
+    relay: UdpRelay, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quic, "KEEP_ALIVE", 0.2)
+    lease, _ = await relay.lease("game", "t1")
+    tunnel = await relay.connected("t1", target.port)
+    agent = relay.ports._ports[lease.id].agent
+    assert isinstance(agent, quic.QuicPeer)
+    for _ in range(4):
+        await eventually(lambda: agent._pinged)
+        time.sleep(0.5)  # noqa: ASYNC251 - the process gets no turn, and the answer comes meanwhile
+        await asyncio.sleep(0.3)
+    assert relay.ports._ports[lease.id].agent is agent
+    assert tunnel.state == "online"
+
+
 async def test_an_agent_that_died_without_a_word_is_let_go(
     relay: UdpRelay, target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
