@@ -15,11 +15,13 @@ from typing import Any, Self
 
 import httpx
 import psutil
+from websockets.sync.client import ClientConnection, connect
 
 from homeport.testing.ports import PortBlock
 
 START_SECONDS = 30
 STOP_SECONDS = 30
+PATIENCE = 30  # seconds for an answer while the machine does much else; a test that promises speed measures it itself
 
 
 class PortalProcess:
@@ -145,7 +147,7 @@ class PortalProcess:
         domain = self.environment.get("HOMEPORT_DOMAIN", "localhost")
         host = f"{name}.{domain}" if name else domain
         client = httpx.Client(
-            base_url=f"https://127.0.0.1:{self.port}", verify=context, trust_env=False, timeout=30, **options
+            base_url=f"https://127.0.0.1:{self.port}", verify=context, trust_env=False, timeout=PATIENCE, **options
         )
         client.headers["Host"] = f"{host}:{self.port}"
 
@@ -174,6 +176,12 @@ class PortalProcess:
         """A client of the portal, signed in by the machine's key."""
         return self.client(headers={"Authorization": f"Bearer {self.key}"})
 
+    def live(self, path: str, *, key: str = "") -> ClientConnection:
+        """A WebSocket of the portal, with as much patience as `client` has. Raises InvalidStatus."""
+        headers = {"Authorization": f"Bearer {key}"} if key else None
+        url = f"wss://localhost:{self.port}{path}"
+        return connect(url, ssl=self.tls, additional_headers=headers, open_timeout=PATIENCE)
+
     def wait(self, job_id: str, *, seconds: float = 60) -> Mapping[str, Any]:
         """The job, once it has ended. Raises TimeoutError."""
         deadline = time.monotonic() + seconds
@@ -190,7 +198,7 @@ class PortalProcess:
             ["curl", "-s", "--cacert", str(self.ca_path), *words],
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=PATIENCE,
             check=False,
         )
 

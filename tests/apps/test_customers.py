@@ -11,7 +11,6 @@ from uuid import uuid4
 import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
-from websockets.sync.client import connect
 
 from homeport.testing.git_server import Repository
 from homeport.testing.portal import PortalProcess
@@ -189,10 +188,7 @@ def test_a_strangers_service_is_404_on_every_verb(  # apps G.7: foreign customer
     error(client.post(f"/api/jobs/{job}/cancel"), 404, "job_not_found")
     for path in (f"/api/services/{detail['id']}/logs", f"/api/jobs/{job}/stream"):
         with pytest.raises(InvalidStatus) as refused:
-            connect(
-                f"wss://localhost:{portal.port}{path}", ssl=portal.tls,
-                additional_headers={"Authorization": client.headers["Authorization"]},
-            ).recv()  # fmt: skip
+            portal.live(path, key=client.headers["Authorization"].removeprefix("Bearer ")).recv()
         assert refused.value.response.status_code == 404
     for path in ("/api/services", f"/api/services?customer_id={detail['customer_id']}", "/api/jobs", "/api/events"):
         assert client.get(path).json()["data"] == []

@@ -12,7 +12,6 @@ from typing import Any
 
 import httpx
 import pytest
-from websockets.sync.client import connect
 
 from homeport.testing.git_server import Repository
 from homeport.testing.portal import PortalProcess
@@ -259,7 +258,7 @@ class TestList:
         assert client.get("/api/services", params={"customer_id": "cust_other"}).json()["total"] == 0
 
     def test_nobody_gets_401(self, portal: PortalProcess) -> None:  # A01
-        with httpx.Client(base_url=portal.base_url, verify=portal.tls) as stranger:
+        with portal.client() as stranger:
             error(stranger.get("/api/services"), 401, "unauthenticated")
 
 
@@ -422,8 +421,7 @@ class TestLogs:
 
     def test_following_sends_one_entry_a_message(self, deploy: Any, portal: PortalProcess, name: str) -> None:  # A13
         deploy()
-        url = f"wss://localhost:{portal.port}/api/services/{name}/logs?follow=true"
-        with connect(url, ssl=portal.tls, additional_headers={"Authorization": f"Bearer {portal.key}"}) as socket:
+        with portal.live(f"/api/services/{name}/logs?follow=true", key=portal.key) as socket:
             first = json.loads(socket.recv(timeout=5))
             assert set(first) >= {"timestamp", "stream", "message"}
             portal.fetch(name, "/live")
@@ -432,19 +430,17 @@ class TestLogs:
 
     def test_a_stranger_gets_no_socket(self, deploy: Any, portal: PortalProcess, name: str) -> None:  # A13
         deploy()
-        for path, status in ((f"{name}/logs", 401),):
-            answer = httpx.get(
-                f"{portal.base_url}/api/services/{path}", verify=portal.tls,
-                headers={"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
-                         "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="},
-            )  # fmt: skip
-            assert answer.status_code == status
-            assert answer.json()["code"] == "unauthenticated"
+        upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+        with portal.client(headers={**upgrade, "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}) as stranger:
+            answer = stranger.get(f"/api/services/{name}/logs")
+        assert answer.status_code == 401
+        assert answer.json()["code"] == "unauthenticated"
 
 
 class TestEvents:
     def test_oldest_first_with_the_documented_pairs(self, deploy: Any, client: httpx.Client, name: str) -> None:  # A14
         deploy()
+        until(lambda: "health" in {one["type"] for one in client.get(f"/api/services/{name}/events").json()["data"]})
         client.post(f"/api/services/{name}/stop")
         body = client.get(f"/api/services/{name}/events").json()
         assert set(body["data"][0]) >= {"type", "status", "message", "timestamp"}
@@ -470,8 +466,7 @@ class TestJobs:
         assert client.get(f"/api/deploy-jobs/{job['id']}").json() == job
 
         def messages(since: int) -> list[dict[str, Any]]:
-            url = f"wss://localhost:{portal.port}/api/jobs/{job['id']}/stream?since={since}&token={portal.key}"
-            with connect(url, ssl=portal.tls) as socket:
+            with portal.live(f"/api/jobs/{job['id']}/stream?since={since}&token={portal.key}") as socket:
                 return [json.loads(message) for message in socket]
 
         every = messages(0)
@@ -513,7 +508,11 @@ print("found", FOUND, glob.glob(f"{{data}}/services/*/data/hits"), flush=True)
 """
     repository.commit({"main.py": spy + program}, "Spy")
     assert deploy()["status"] == "success"
-    entries = client.get(f"/api/services/{name}/logs").json()["logs"]
-    said = next(one["message"] for one in entries if one["message"].startswith("found"))
+
+    def found() -> str:
+        entries = client.get(f"/api/services/{name}/logs").json()["logs"]
+        return next((one["message"] for one in entries if one["message"].startswith("found")), "")
+
+    said = until(found)
     assert said.count("PermissionError") == 3, said
     assert said.endswith("[]")

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from homeport.testing.docker import DockerEngine, pieces
+from homeport.testing.portal import PATIENCE
 from homeport.testing.python_image import python_archive
 from homeport.testing.wheels import wheels_of
 
@@ -111,7 +112,7 @@ class Running:
         """From outside, by the published port, verified by the portal's own authority."""
         port = self.state()["NetworkSettings"]["Ports"]["8443/tcp"][0]["HostPort"]
         trust = ssl.create_default_context(cadata=self.read("/data/ca/ca.pem").decode())
-        with httpx.Client(verify=trust, trust_env=False) as client:
+        with httpx.Client(verify=trust, trust_env=False, timeout=PATIENCE) as client:
             extensions = {"sni_hostname": "localhost"}
             return client.get(
                 f"https://127.0.0.1:{port}{path}", headers={"Host": "localhost:8443"}, extensions=extensions
