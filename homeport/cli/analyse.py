@@ -20,7 +20,7 @@ def analyse(
     """Tell how a folder can run as containers, and why: language, start, port, databases, Dockerfile, compose text."""
     from homeport.cli.output import print_fields, print_json, print_table
     from homeport.services.analysis import WRITTEN_DOCKERFILE
-    from homeport.services.analysis import analyse as look
+    from homeport.services.analysis.analyse import analyse as look
 
     found = look(folder, name=name or folder.resolve().name or "app")
     if write:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from homeport.services import compose
-from homeport.services.analysis import Analysis, analyse
+from homeport.services.analysis import Analysis
+from homeport.services.analysis.analyse import analyse
 from homeport.services.compose import Origin, Stack
 
 Files = Mapping[str, str | bytes]

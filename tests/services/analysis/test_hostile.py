@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from homeport.services.analysis import Analysis, analyse
+from homeport.services.analysis import Analysis
+from homeport.services.analysis.analyse import analyse
 from homeport.services.problems import NothingDetected
 from tests.services.analysis.conftest import Look, admitted, write
 

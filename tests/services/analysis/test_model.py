@@ -14,7 +14,8 @@ import pytest
 from pydantic import SecretStr
 
 from homeport.kit.guard import OutboundGuard
-from homeport.services.analysis import Analysis, Analyst
+from homeport.services.analysis import Analysis
+from homeport.services.analysis.analyst import Analyst
 from homeport.services.analysis.model import MAX_PROMPT, MAX_TOKENS, Model, ModelFailed
 from homeport.settings import Settings
 from tests.services.analysis.conftest import admitted, write

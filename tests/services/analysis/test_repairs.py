@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from homeport.services.analysis import MAX_ATTEMPTS, Analysis, repair
+from homeport.services.analysis import Analysis
+from homeport.services.analysis.repairs import MAX_ATTEMPTS, repair
 from tests.services.analysis.conftest import Look, admitted
 from tests.services.analysis.examples import EXAMPLES
 
