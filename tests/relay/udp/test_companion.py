@@ -41,7 +41,7 @@ async def test_its_bytes_count_as_the_tunnels(relay: UdpRelay, target: Target) -
 
 
 async def test_a_network_without_udp_is_a_warning(relay: UdpRelay, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(udp, "DIAL_SECONDS", 0.5)
+    monkeypatch.setattr(udp, "DIAL_SECONDS", 2.0)  # also for TLS, which answers
     companion = UdpCompanion(TcpTarget("127.0.0.1", 9), relay.clock)
     told: list[str] = []
     given = held(relay)  # nobody has a lease with UDP: QUIC is not listened for
