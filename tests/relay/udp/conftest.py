@@ -68,7 +68,7 @@ class UdpRelay:
             self.holder, self.rules, self.clock, place=lambda: self.place, certificate=lambda: self.pem
         )
         self._tls: asyncio.Server | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: dict[UdpTunnel, asyncio.Task[None]] = {}
 
     def holder(self, token: str) -> Lease:
         if token.startswith("forged"):
@@ -82,9 +82,9 @@ class UdpRelay:
         self.place.port = self._tls.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for tunnel in self._tasks:
+            self.stops(tunnel)
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         await self.ports.stop()
         assert self._tls is not None
         self._tls.close()
@@ -128,8 +128,12 @@ class UdpRelay:
         tunnel = UdpTunnel(
             self.as_known, self.place.port, lambda: token, TcpTarget("127.0.0.1", target_port), self.clock
         )
-        self._tasks.append(asyncio.create_task(tunnel.run(), name="udp tunnel"))
+        self._tasks[tunnel] = asyncio.create_task(tunnel.run(), name="udp tunnel")
         return tunnel
+
+    def stops(self, tunnel: UdpTunnel) -> None:
+        """An agent's end runs no longer."""
+        self._tasks[tunnel].cancel()
 
     async def connected(self, token: str, target_port: int) -> UdpTunnel:
         tunnel = self.tunnel(token, target_port)

@@ -164,6 +164,7 @@ async def test_a_newer_connection_of_the_lease_replaces_the_older(relay: UdpRela
     newer = await relay.connected("t1", target.port)
     await eventually(lambda: "replaced" in older.error)
     assert newer.state == "online"
+    relay.stops(older)  # it would come back in a second, and replace the newer one
     assert await Visitor(port).asks(b"hello") == b"hello"
 
 
