@@ -58,13 +58,6 @@ export default function Home() {
   );
   return (
     <Page title="Home" actions={actions}>
-      <FirstSteps />
-      {failed.data && broken.length + unreachable.length === 0 && (
-        <Group gap={8} className={classes.well}>
-          <IconCircleCheck size={18} stroke={1.8} aria-hidden />
-          <Text size="sm">Nothing is broken.</Text>
-        </Group>
-      )}
       {broken.length + unreachable.length > 0 && (
         <Stack gap="xs" role="region" aria-label="Broken">
           {broken.map((row) => (
@@ -74,6 +67,14 @@ export default function Home() {
             <Unreachable key={one.id} tunnel={one} />
           ))}
         </Stack>
+      )}
+      {/* Below what is broken: they come a moment later, and would push it away from who is about to press it. */}
+      <FirstSteps />
+      {failed.data && broken.length + unreachable.length === 0 && (
+        <Group gap={8} className={classes.well}>
+          <IconCircleCheck size={18} stroke={1.8} aria-hidden />
+          <Text size="sm">Nothing is broken.</Text>
+        </Group>
       )}
       {busy.map(
         (row) =>
