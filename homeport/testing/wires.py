@@ -17,6 +17,7 @@ from homeport.relay.token_bucket import TokenBucket
 from homeport.relay.tunnels.bridge import PASSTHROUGH, Bridge
 from homeport.relay.tunnels.sessions import LIMITS, Limits, ReadySessions
 from homeport.relay.tunnels.tls_stream import TlsStream
+from homeport.testing.waiting import within
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 
@@ -29,8 +30,8 @@ class Peer:
     writer: asyncio.StreamWriter
 
     async def read(self, size: int) -> bytes:
-        """Exactly so many bytes, within five seconds."""
-        return await asyncio.wait_for(self.reader.readexactly(size), 5)
+        """Exactly so many bytes, within five seconds of ours."""
+        return await within(5, self.reader.readexactly(size))
 
     async def read_all(self) -> bytes:
         """Until the end, however it comes."""
