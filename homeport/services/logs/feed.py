@@ -18,6 +18,7 @@ from homeport.services.logs.viewer import Viewer
 
 log = structlog.get_logger()
 POLL = 0.02  # seconds between two looks
+PIECE = 100  # entries between two turns of the viewers
 RECENT = 1000  # entries kept for viewers that join
 RECENT_SIZE = 4 * 1024 * 1024  # characters of their messages
 
@@ -100,14 +101,21 @@ class Feed:
                 self._positions = positions
                 if entries:
                     self._remember(entries)
-                    for viewer in self._viewers:
-                        viewer.push(entries)
+                    await self._hand_out(entries)
                 await asyncio.sleep(0 if more else POLL)
         except OSError:
             log.exception("a log could not be followed", directory=str(self._directory))
         self._ended = True
         for viewer in self._viewers:
             viewer.end()
+
+    async def _hand_out(self, entries: list[LogEntry]) -> None:
+        """Piece by piece: who keeps up misses nothing of a burst that is longer than a viewer's queue."""
+        viewers = list(self._viewers)  # who joins meanwhile has all of them in its tail
+        for start in range(0, len(entries), PIECE):
+            for viewer in viewers:
+                viewer.push(entries[start : start + PIECE])
+            await asyncio.sleep(0)
 
     def _look(self) -> tuple[list[LogEntry], dict[str, Position], bool] | None:
         with self._reading:

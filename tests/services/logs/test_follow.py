@@ -172,6 +172,15 @@ async def test_a_slow_viewer_is_told_what_it_missed_and_the_others_miss_nothing(
     assert len(seen) == 102
 
 
+async def test_a_viewer_that_keeps_up_misses_nothing_of_a_burst(writer: Writer) -> None:
+    logs = FileLogs(writer.directory.parent.parent)
+    log = writer.supervisor("rel_1", 1 << 20)
+    async with logs.follow("svc_1", lines=0) as viewer:
+        log.write(b"stdout", [(b"F", b"%d" % number) for number in range(5000)])
+        assert await take(viewer, 5000) == [str(number) for number in range(5000)]
+    log.close()
+
+
 async def test_the_removal_of_a_service_ends_its_viewers(logs: FileLogs, writer: Writer) -> None:
     writer.write("rel_1", "a")
     async with logs.follow("svc_1", lines=1) as viewer:
