@@ -46,11 +46,13 @@ async def test_one_that_is_too_large_leaves_nothing(database: Database, tmp_path
 async def test_what_a_killed_portal_left_half_received_is_cleared_and_what_is_arriving_is_not(
     database: Database, tmp_path: Path
 ) -> None:
-    uploads = Uploads(database, ManualClock(), tmp_path / "uploads", limit_mb=1)
+    clock = ManualClock()
+    uploads = Uploads(database, clock, tmp_path / "uploads", limit_mb=1)
     (tmp_path / "uploads").mkdir()
     left, arriving = tmp_path / "uploads" / "upl_1.partial", tmp_path / "uploads" / "upl_2.partial"
     for file in (left, arriving):
         file.touch()
     os.utime(left, (LONG_AGO, LONG_AGO))
+    os.utime(arriving, (clock.now().timestamp(),) * 2)  # whatever this machine's own clock says
     assert await uploads.clean() == 1
     assert [file.name for file in (tmp_path / "uploads").iterdir()] == [arriving.name]
