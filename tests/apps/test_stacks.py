@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -157,9 +158,14 @@ def test_a_release_that_does_not_answer_leaves_the_live_one_and_its_database_alo
 
 def test_logs_of_all_parts_are_read_together(portal: PortalProcess) -> None:  # A12
     deploy(portal, "talk")
+    deadline = time.monotonic() + 15
     with portal.api() as api:
-        lines = api.get("/api/services/talk/logs?tail=200").json()["logs"]
-    assert {"db", "worker"} <= {one["container"] for one in lines}
+        while True:  # the worker says its word when it has one, and nobody waits for it
+            lines = api.get("/api/services/talk/logs?tail=200").json()["logs"]
+            if {"db", "worker"} <= {one["container"] for one in lines}:
+                break
+            assert time.monotonic() < deadline, lines
+            time.sleep(0.1)
     assert any("ready to accept connections" in one["message"] for one in lines)
     assert not any("not-so-secret-7" in one["message"] for one in lines)
 
