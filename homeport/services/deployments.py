@@ -84,6 +84,11 @@ class Deployments:
         steps = [Step(name, self._step(name, actions[name], limits.get(name, STEP_LIMIT))) for name in STEPS]
         return Workflow(WORKFLOW, steps, self._succeeded, self._failed)
 
+    async def unfinished(self) -> bool:
+        """Whether an earlier portal left jobs to `resume`."""
+        async with self._database.read() as session:
+            return bool(await store.unfinished_jobs(session))
+
     async def resume(self) -> None:
         """Hand every unfinished job to the engine; those it knows already are not begun twice."""
         async with self._database.read() as session:

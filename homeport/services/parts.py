@@ -140,7 +140,7 @@ class Services:
         await self.lifecycle.open(self._reactions.observed)
         await self._reactions.open()
         await self.domains.open()
-        await self._durable.open([self.deployments.workflow()])
+        await self._durable.open([self.deployments.workflow()], unfinished=await self.deployments.unfinished())
         self._keep(self.deployments.resume(), "resume jobs")
         await self._health.open()
         await self._metrics.open()

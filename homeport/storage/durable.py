@@ -64,14 +64,33 @@ class Durable:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._running: set[asyncio.Future[None]] = set()
         self._stopping = False
+        self._workflows: Sequence[Workflow] = ()
+        self._launching: asyncio.Future[None] | None = None
         self._start: dict[str, Callable[[str], None]] = {}
 
-    async def open(self, workflows: Sequence[Workflow]) -> None:
-        """Register the workflows and resume what a killed portal left unfinished."""
-        self._loop = asyncio.get_running_loop()
-        await asyncio.to_thread(self._launch, workflows)
+    async def open(self, workflows: Sequence[Workflow], *, unfinished: bool = True) -> None:
+        """Register the workflows and resume what a killed portal left unfinished.
 
-    def _launch(self, workflows: Sequence[Workflow]) -> None:
+        Who knows that nothing is `unfinished` has the engine loaded with the first start(): it takes 7 MB and a third
+        of a second, which a portal that only serves can do without.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._workflows = workflows
+        if unfinished:
+            await self._launched()
+
+    async def _launched(self) -> None:
+        if self._stopping:
+            raise RuntimeError("the portal is stopping")
+        if self._launching is None:
+            self._launching = asyncio.ensure_future(asyncio.to_thread(self._launch))
+        try:
+            await asyncio.shield(self._launching)  # who hangs up stops it for nobody else
+        except Exception:
+            self._launching = None  # the next one tries again
+            raise
+
+    def _launch(self) -> None:
         if make_url(self._url).get_backend_name() == "sqlite":
             late("psycopg", "errors")  # DBOS names PostgreSQL's driver wherever it stores: 9 MB that SQLite never uses
         from dbos import DBOS, SetWorkflowID
@@ -88,7 +107,7 @@ class Durable:
             }
         )
         logging.getLogger("dbos").propagate = False
-        for workflow in workflows:
+        for workflow in self._workflows:
             body = DBOS.workflow(name=workflow.name, max_recovery_attempts=RECOVERY_ATTEMPTS)(self._body(workflow))
 
             def start(id_: str, body: Callable[[str], None] = body) -> None:
@@ -96,14 +115,25 @@ class Durable:
                     DBOS.start_workflow(body, id_)
 
             self._start[workflow.name] = start
-        DBOS.launch()
+        try:
+            DBOS.launch()
+        except Exception:
+            DBOS.destroy(destroy_registry=True)
+            raise
 
     async def start(self, name: str, id_: str) -> None:
         """Begin workflow `name` under `id_`. Journaled when this returns; the same id again does nothing."""
+        await self._launched()
         await asyncio.to_thread(self._start[name], id_)
 
     async def forget_finished(self, before: datetime) -> int:
-        """Remove the journals of workflows that ended before then; how many. What they did stays."""
+        """Remove the journals of workflows that ended before then; how many. What they did stays.
+
+        Without the engine none: journals of earlier portals wait for the first work of this one.
+        """
+        if self._launching is None:
+            return 0
+        await self._launched()
         return await asyncio.to_thread(self._forget, before)
 
     @staticmethod
@@ -122,6 +152,9 @@ class Durable:
         self._stopping = True
         for running in list(self._running):
             running.cancel()
+        if self._launching is None:
+            return
+        await asyncio.wait([self._launching])
         from dbos import DBOS
 
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from dbos import DBOS
 
 from homeport.kit.problems import Conflict
@@ -93,3 +95,26 @@ async def test_journals_of_ended_work_are_forgotten_and_only_those(database_url:
     assert await durable.forget_finished(now + timedelta(minutes=1)) == 1
     assert await durable.forget_finished(now + timedelta(minutes=1)) == 0
     await durable.close()
+
+
+async def test_without_unfinished_work_the_engine_comes_with_the_first_start(database_url: str) -> None:
+    journal, durable = Journal(), Durable(database_url, executor_id="local")
+    await durable.open([journal.workflow()], unfinished=False)
+    assert await durable.forget_finished(datetime.now(UTC) + timedelta(minutes=1)) == 0
+    assert "dbos-executor" not in " ".join(each.name for each in threading.enumerate())
+    first, second = asyncio.create_task(durable.start("test", "a")), asyncio.create_task(durable.start("test", "b"))
+    await asyncio.sleep(0)
+    first.cancel()  # whoever waited with it is served all the same
+    await second
+    await eventually(lambda: "done b" in journal.told)
+    await durable.close()
+    assert [line for line in journal.told if line.endswith("b")] == ["one b", "two b", "done b"]
+
+
+async def test_an_engine_that_nobody_needed_closes_and_starts_nothing_more(database_url: str) -> None:
+    journal, durable = Journal(), Durable(database_url, executor_id="local")
+    await durable.open([journal.workflow()], unfinished=False)
+    await durable.close()
+    with pytest.raises(RuntimeError, match="stopping"):
+        await durable.start("test", "a")
+    assert journal.told == []
