@@ -85,9 +85,13 @@ class DnsZone:
                 continue
             with connection, connection.makefile("rwb") as stream:
                 connection.settimeout(2)
-                (length,) = struct.unpack("!H", stream.read(2))
-                answer = self._answer(stream.read(length))
-                stream.write(struct.pack("!H", len(answer)) + answer)
+                try:
+                    (length,) = struct.unpack("!H", stream.read(2))
+                    answer = self._answer(stream.read(length))
+                    stream.write(struct.pack("!H", len(answer)) + answer)
+                    stream.flush()
+                except (OSError, struct.error):
+                    continue  # it went, or was too slow; the next one is served all the same
 
     def _answer(self, wire: bytes) -> bytes:
         try:
