@@ -27,6 +27,7 @@ from homeport.identity.problems import (
 from homeport.kit.problems import ValidationFailed
 from homeport.storage import Database
 from homeport.testing.door import Door, open_door
+from homeport.testing.waiting import within
 
 READING = ("services:read",)
 
@@ -263,14 +264,17 @@ async def test_upkeep_writes_last_uses_and_removes_sessions_that_expired(door: D
     new = await door.identity.api_keys.create(owner, "ci")
     assert await who(door, new.secret)
     door.clock.advance(timedelta(hours=door.settings.session_hours).total_seconds())
+
+    async def tidied() -> None:
+        while True:
+            await asyncio.sleep(0.01)
+            async with database.read() as db:
+                if await db.scalar(select(ApiKey.last_used_at)) and not (await db.scalars(select(Session))).all():
+                    return
+
     upkeep = asyncio.create_task(door.identity.run(), name="upkeep")  # the manual clock never really sleeps
     try:
-        async with asyncio.timeout(5):
-            while True:
-                await asyncio.sleep(0.01)
-                async with database.read() as db:
-                    if await db.scalar(select(ApiKey.last_used_at)) and not (await db.scalars(select(Session))).all():
-                        break
+        await within(5, tidied())
     finally:
         upkeep.cancel()
         await asyncio.gather(upkeep, return_exceptions=True)
