@@ -33,9 +33,7 @@ from homeport.services import http as services_http
 from homeport.services.docker import Engine, Images
 from homeport.services.drivers import ServiceDriver
 from homeport.services.drivers.all import Drivers
-from homeport.services.drivers.compose import ComposeDriver
 from homeport.services.drivers.process import ProcessDriver
-from homeport.services.drivers.swarm import SwarmDriver
 from homeport.services.logs.files import FileLogs
 from homeport.services.parts import Services
 from homeport.services.proxy import Limits, Proxy
@@ -179,6 +177,9 @@ class Portal:
         given = (engine, portal_id, settings.app_log_mb, self.clock)
         containers: list[ServiceDriver] = []
         if settings.docker_host:
+            from homeport.services.drivers.compose import ComposeDriver  # 1 MB that is for Docker only
+            from homeport.services.drivers.swarm import SwarmDriver
+
             containers = [ComposeDriver(*given), SwarmDriver(*given)]
         services = Services(
             self.database,

@@ -6,7 +6,6 @@ import asyncio
 import shutil
 from collections.abc import Callable
 
-from homeport.relay.thumbnails.browser.chromium import started
 from homeport.relay.thumbnails.browser.devtools import BrowserFailed
 from homeport.relay.thumbnails.browser.remote import RemoteCamera
 from homeport.relay.thumbnails.browser.visit import Visit
@@ -36,6 +35,8 @@ class OwnCamera:
 
     async def capture(self, hostname: str) -> bytes:
         """A JPEG. Raises NoPicture."""
+        from homeport.relay.thumbnails.browser.chromium import started  # brings ctypes along
+
         settings = self._settings()
         program = shutil.which(self._program)
         if program is None:
