@@ -6,6 +6,8 @@ import asyncio
 import os
 import secrets
 import signal
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,18 @@ ONCE = "if test -e /ran; then exit 1; fi; echo > /ran; exec sleep 1000"  # after
 def one(name: str, script: str, **more: Any) -> StackService:
     """A service that runs a shell script, and ends on SIGTERM."""
     return StackService(name, **{"image": IMAGE, "command": ("sh", "-c", script), "init": True, **more})
+
+
+def sleeper(pid: int) -> int:
+    """The child of this process that sleeps, once it does: a container runs a moment before its script gets there."""
+    deadline = time.monotonic() + 10
+    while True:
+        for child in psutil.Process(pid).children():
+            with suppress(psutil.NoSuchProcess):
+                if child.cmdline()[:1] == ["sleep"]:
+                    return child.pid
+        assert time.monotonic() < deadline, "it does not sleep"
+        time.sleep(0.005)
 
 
 class ComposeWorld:
@@ -76,8 +90,7 @@ class ComposeWorld:
     def crash(self, observation: Observation) -> None:
         """What its init started: a signal from outside does not end an init."""
         assert observation.pid is not None
-        for child in psutil.Process(observation.pid).children():
-            os.kill(child.pid, signal.SIGSEGV)
+        os.kill(sleeper(observation.pid), signal.SIGSEGV)
 
     async def lose(self, instance_id: str) -> None:
         answer = await asyncio.to_thread(

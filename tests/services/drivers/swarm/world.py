@@ -23,6 +23,7 @@ from homeport.services.drivers.swarm.names import PORTAL
 from homeport.testing.busybox_image import busybox_archive
 from homeport.testing.swarm import Swarm, swarm_is_possible
 from homeport.testing.waiting import runs
+from tests.services.drivers.compose.world import sleeper
 
 IMAGE = "homeport-test/busybox:1"
 # Ends as its child ends, and on SIGTERM at once; an init of its own would do the same.
@@ -93,8 +94,7 @@ class SwarmWorld:
         assert observation.pid is not None
         pid = self.swarm.manager.pid(observation.pid)
         assert pid is not None
-        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            os.kill(int(child), signal.SIGSEGV)
+        os.kill(sleeper(pid), signal.SIGSEGV)
 
     async def lose(self, instance_id: str) -> None:
         """Somebody scales its service to nothing behind the portal's back."""
