@@ -19,7 +19,6 @@ from homeport.services.launch import Confines, Folders
 from homeport.services.models import ReleaseRow, ServiceRow
 from homeport.services.problems import NothingDetected, SourceUnavailable
 from homeport.services.sources import Plan, Revision, Toolchain, build, detect, discover, make_plan
-from homeport.services.sources.archive import unpack
 from homeport.services.sources.git import GitFetcher
 from homeport.services.sources.templates import Resolved, Templates
 from homeport.services.stacks import (
@@ -100,6 +99,8 @@ class Origins:
                 await asyncio.to_thread(atomic_write, into / WRITTEN_DOCKERFILE, source["dockerfile"])
             return revision
         if source["deploy_method"] == "upload":
+            from homeport.services.sources.archive import unpack  # tarfile and zipfile: only who unpacks needs them
+
             archive = self._folders.uploads / source["upload_id"]
             return await unpack(archive, into, limit_mb=self._settings.clone_limit_mb, on_line=on_line)
         return await self._templates.get(source["template"]).copy(into)

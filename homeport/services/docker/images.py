@@ -11,7 +11,6 @@ from typing import Any
 from homeport.kit.clock import Clock
 from homeport.services.docker import labels
 from homeport.services.docker.bases import check_bases
-from homeport.services.docker.context import pack
 from homeport.services.docker.engine import Engine, path_part
 from homeport.services.docker.problems import EngineRefused, ImageUnavailable, NotEnoughSpace
 from homeport.services.problems import BuildFailed
@@ -81,6 +80,8 @@ class Images:
             "cpuperiod": _PERIOD, "cpuquota": int(_PERIOD * BUILD_CPU),
         }  # fmt: skip
         await asyncio.to_thread(check_bases, context, dockerfile, args)
+        from homeport.services.docker.context import pack  # tarfile: only who builds needs it
+
         packed = await asyncio.to_thread(pack, context, dockerfile)
         try:
             async with (

@@ -35,7 +35,7 @@ class OwnCamera:
 
     async def capture(self, hostname: str) -> bytes:
         """A JPEG. Raises NoPicture."""
-        from homeport.relay.thumbnails.browser.chromium import started  # brings ctypes along
+        from homeport.relay.thumbnails.browser.chromium import started  # only who has pictures taken
 
         settings = self._settings()
         program = shutil.which(self._program)
