@@ -71,7 +71,7 @@ class Durable:
     async def open(self, workflows: Sequence[Workflow], *, unfinished: bool = True) -> None:
         """Register the workflows and resume what a killed portal left unfinished.
 
-        Who knows that nothing is `unfinished` has the engine loaded with the first start(): it takes 7 MB and a third
+        Who knows that nothing is `unfinished` has the engine loaded with the first start(): it takes 7 MB and a tenth
         of a second, which a portal that only serves can do without.
         """
         self._loop = asyncio.get_running_loop()
