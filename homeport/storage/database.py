@@ -12,6 +12,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from homeport.storage.migrations import HEAD, upgrade
+from homeport.storage.sqlite_connection import connecting
 
 # SQLite waits this long for another process's write; in this process the lock below already queues writers.
 BUSY_TIMEOUT_MS = 10_000
@@ -32,7 +33,9 @@ class Database:
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         self.url = parsed.set(drivername="sqlite+aiosqlite" if self.is_sqlite else "postgresql+asyncpg")
         options: dict[str, Any] = (
-            {"pool_reset_on_return": None} if self.is_sqlite else {"pool_size": 10, "max_overflow": 10}
+            {"pool_reset_on_return": None, "async_creator": connecting(self.url)}
+            if self.is_sqlite
+            else {"pool_size": 10, "max_overflow": 10}
         )
         self.engine: AsyncEngine = create_async_engine(self.url, hide_parameters=True, **options)
         self._writers: AbstractAsyncContextManager[Any] = asyncio.Lock() if self.is_sqlite else nullcontext()

@@ -7,12 +7,13 @@ import contextlib
 import sqlite3
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, CursorResult, delete, select
 
 import homeport.identity.models
 import homeport.relay.models
@@ -95,6 +96,65 @@ async def test_readers_go_on_while_somebody_writes(database: Database) -> None:
         await session.flush()
         async with asyncio.timeout(8), database.read() as reader:
             assert (await reader.scalars(select(UploadRow.id))).all() == []
+
+
+class Trips:
+    """Stands before the queue of a connection's thread and counts what is put into it."""
+
+    def __init__(self, connection: Any) -> None:
+        self._queue, self.made = connection._tx, 0
+        connection._tx = self
+
+    def put_nowait(self, work: object) -> None:
+        self.made += 1
+        self._queue.put_nowait(work)
+
+
+async def test_on_sqlite_a_statement_is_one_trip_to_the_connections_thread(sqlite_database: Database) -> None:
+    async with sqlite_database.engine.connect() as connection:
+        trips = Trips((await connection.get_raw_connection()).driver_connection)
+    async with sqlite_database.read() as session:
+        await session.scalars(select(UploadRow.id))
+        await session.scalars(select(UploadRow))
+    assert trips.made == 2
+    trips.made = 0
+    async with sqlite_database.write() as session:
+        session.add(upload("upl_1"))
+    assert trips.made == 3  # BEGIN, INSERT, COMMIT
+
+
+async def test_whoever_is_cancelled_at_a_statement_leaves_nothing_behind(database: Database) -> None:
+    async def write(begun: asyncio.Event) -> None:
+        async with database.write() as session:
+            session.add(upload("upl_1"))
+            await session.flush()
+            begun.set()
+            while True:
+                await session.scalar(select(UploadRow.id))
+
+    for _ in range(20):
+        begun = asyncio.Event()
+        writer = asyncio.create_task(write(begun))
+        await begun.wait()
+        writer.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await writer
+    async with asyncio.timeout(8), database.write() as session:
+        assert await session.get(UploadRow, "upl_1") is None
+        session.add(upload("upl_1"))
+    async with database.read() as session:
+        assert (await session.scalars(select(UploadRow.id))).all() == ["upl_1"]
+
+
+async def test_a_statement_tells_how_many_rows_it_changed(database: Database) -> None:
+    async with database.write() as session:
+        session.add_all([upload(f"upl_{number}") for number in range(3)])
+    async with database.write() as session:
+        changed = await session.execute(delete(UploadRow).where(UploadRow.id != "upl_0"))
+        gone = await session.scalars(delete(UploadRow).returning(UploadRow.id))
+    assert isinstance(changed, CursorResult)
+    assert changed.rowcount == 2
+    assert gone.all() == ["upl_0"]
 
 
 async def fill_and_empty(database: Database) -> None:
