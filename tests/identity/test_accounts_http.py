@@ -9,11 +9,15 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from homeport.identity import COOKIE, Role, store
+from homeport.identity.models import Passkey, User
 from homeport.identity.problems import InvalidCredentials
 from homeport.identity.sessions import SESSIONS_PER_USER
+from homeport.storage import Database
 from homeport.testing.door import Door
+from homeport.testing.statements import asked
 
 LOGIN = "/api/auth/login"
 
@@ -28,6 +32,27 @@ async def sign_in(door: Door, path: str = LOGIN, **more: Any) -> dict[str, Any]:
 async def status_of(door: Door, token: str) -> int:
     async with door.client(token) as client:
         return (await client.get("/api/me")).status_code
+
+
+async def test_ones_own_profile_costs_one_query(door: Door, database: Database) -> None:
+    now = door.clock.now()
+    other = await door.add_user("other", Role.USER)
+    async with database.write() as db:
+        names = {user.username: user.id for user in await db.scalars(select(User))}
+        for number, owner in enumerate(("admin", "admin", "other")):
+            db.add(
+                Passkey(
+                    id=f"psk_{number}", user_id=names[owner], name=owner, credential=str(number), public_key=b"",
+                    sign_count=0, transports=[], created_at=now,
+                )
+            )  # fmt: skip
+    for token, passkeys in ((await door.admin_token(), 2), (other, 1)):
+        async with door.client(token) as client:
+            await client.get("/api/me")
+            with asked(database) as statements:
+                answer = await client.get("/api/me")
+        assert answer.json()["passkeys"] == passkeys
+        assert len(statements) == 1
 
 
 async def test_a_token_comes_with_its_id_and_its_user_and_without_a_cookie(door: Door) -> None:  # P001

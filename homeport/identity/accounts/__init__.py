@@ -14,8 +14,7 @@ from homeport.identity.accounts import store as sql
 from homeport.identity.cache import LastUses
 from homeport.identity.credentials import Passwords
 from homeport.identity.models import Session, User
-from homeport.identity.problems import InvalidCredentials, PasswordMissing, SessionNotFound
-from homeport.identity.second_factors import store as factors_store
+from homeport.identity.problems import InvalidCredentials, PasswordMissing, SessionNotFound, UserNotFound
 from homeport.identity.sockets import OpenSockets
 from homeport.kit.clock import Clock
 from homeport.kit.problems import Conflict
@@ -160,9 +159,13 @@ class Accounts:
                 sessions=await sql.count_sessions(db, own, self._clock.now()),
             )
 
-    async def count_passkeys(self, user_id: str) -> int:
+    async def profile(self, actor: Actor) -> tuple[User, int]:
+        """Who somebody is, and how many passkeys they have. Raises UserNotFound."""
         async with self._database.read() as db:
-            return await factors_store.count_passkeys(db, user_id)
+            found = await sql.find_profile(db, actor.id)
+        if found is None:
+            raise UserNotFound("This account is gone.")
+        return found
 
     async def _set(self, actor: Actor, values: Mapping[str, Any]) -> User:
         async with self._database.write() as db:

@@ -28,15 +28,17 @@ def _profile(identity: Identity) -> APIRouter:
     @router.get("", dependencies=[require(Verb.ACCOUNT_SELF)])
     async def get_profile(actor: CurrentActor) -> schemas.Profile:
         """Who you are, how others see you, and what you may do."""
-        return _profile_of(identity, await identity.user_of(actor), actor, await accounts.count_passkeys(actor.id))
+        user, passkeys = await accounts.profile(actor)
+        return _profile_of(identity, user, actor, passkeys)
 
     @router.patch("", dependencies=[write])
     async def change_profile(body: schemas.ProfileChange, actor: CurrentActor, call: CurrentCall) -> schemas.Profile:
         """Your name, and the address that you can sign in by beside your user name."""
         given = body.model_dump(exclude_unset=True)
         call.concerns("user", actor.name, changed=sorted(given))
-        user = await accounts.set_names(actor, given)
-        return _profile_of(identity, user, actor, await accounts.count_passkeys(actor.id))
+        await accounts.set_names(actor, given)
+        user, passkeys = await accounts.profile(actor)
+        return _profile_of(identity, user, actor, passkeys)
 
     @router.post("/password", dependencies=[require(Verb.ACCOUNT_SECURITY, rate="auth")])
     async def change_password(

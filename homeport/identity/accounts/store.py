@@ -6,11 +6,15 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, func, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, bindparam, false, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from homeport.identity import store
-from homeport.identity.models import Session, User
+from homeport.identity.models import Passkey, Session, User
+
+_PASSKEYS = select(func.count()).select_from(Passkey).where(Passkey.user_id == User.id).scalar_subquery()
+# Made once: to put it together took as long as to ask it.
+_PROFILE = select(User, _PASSKEYS).where(User.id == bindparam("user_id"))
 
 
 def _by(ref: str) -> ColumnElement[bool]:
@@ -22,6 +26,12 @@ async def find_user(db: AsyncSession, ref: str, *, hold: bool = False) -> User |
     """`hold`: locked until the transaction ends (PostgreSQL; SQLite has one writer at a time)."""
     query = select(User).where(_by(ref))
     return (await db.scalars(query.with_for_update() if hold else query)).first()
+
+
+async def find_profile(db: AsyncSession, user_id: str) -> tuple[User, int] | None:
+    """A user and how many passkeys it has: one query."""
+    row = (await db.execute(_PROFILE, {"user_id": user_id})).first()
+    return (row[0], row[1]) if row else None
 
 
 async def hold_superadmins(db: AsyncSession) -> set[str]:
