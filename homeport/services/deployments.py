@@ -226,6 +226,8 @@ class Deployments:
             work = await self._load(job_id)
         except JobNotFound:
             return  # deleted meanwhile, with everything that it had
+        if work.job.status in FINISHED:
+            return  # a second run after a crash: the service may have other releases by now
         switched = work.service.live_release_id == work.release.id
         cancelled = getattr(problem, "code", "") == JobCancelled.code
         if not switched:
