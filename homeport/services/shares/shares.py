@@ -20,7 +20,7 @@ from homeport.kit.clock import Clock
 from homeport.kit.ids import new_id
 from homeport.kit.problems import Conflict
 from homeport.kit.sealing import Sealer
-from homeport.relay.lease import Lease
+from homeport.relay.lease import Lease, TunnelIdentity
 from homeport.services import store as services_store
 from homeport.services.models import ServiceRow, ShareRow
 from homeport.services.problems import NameTaken, ServiceNotFound
@@ -180,14 +180,18 @@ class Shares:
 
     async def list(self, actor: Actor, *, everybodys: bool) -> list[dict[str, Any]]:
         """The actor's own, of agents elsewhere too, newest first; with `everybodys` all that the actor may end."""
+        leases = [
+            lease
+            for lease in (self._relay.leases() if self._relay else ())
+            if (lease.owner_id is not None and lease.owner_id == actor.id)
+            or (everybodys and may_end(actor, lease.owner_id, None))
+        ]
         async with self._database.read() as session:
             shared = await store.list_shares(session, actor, everybodys=everybodys)
-            ours = {policy_key(share) for share, _ in await store.every_share(session)}
+            # Those of shares are in the relay too. Asked after the leases: each of them has its row by now.
+            ours = {TunnelIdentity(*one).key for one in await store.identities(session)} if leases else set()
         rows = [self._row(share, service, actor) for share, service in shared]
-        for lease in self._relay.leases() if self._relay else ():
-            own = lease.owner_id is not None and lease.owner_id == actor.id
-            if lease.key not in ours and (own or (everybodys and may_end(actor, lease.owner_id, None))):
-                rows.append(self._lease_row(lease, actor))
+        rows += [self._lease_row(lease, actor) for lease in leases if lease.key not in ours]
         return sorted(rows, key=lambda row: str(row["created_at"]), reverse=True)
 
     async def get(self, actor: Actor, tunnel_id: str) -> dict[str, Any]:

@@ -5,13 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, true
+from sqlalchemy import ColumnElement, bindparam, delete, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from homeport.identity import Actor
 from homeport.services.models import ServiceRow, ShareRow
 
 Shared = tuple[ShareRow, ServiceRow]
+
+# Made once: to put a statement of these two together took longer than to ask it.
+_SHARED = (
+    select(ShareRow, ServiceRow)
+    .join(ServiceRow, ServiceRow.id == ShareRow.service_id)
+    .where(ServiceRow.deleting.is_(False))
+    .order_by(ShareRow.created_at.desc(), ShareRow.id)
+)
+_OWN = _SHARED.where(ShareRow.owner_id == bindparam("owner_id"))
+_IDENTITIES = (
+    select(ShareRow.name, ShareRow.address)
+    .join(ServiceRow, ServiceRow.id == ShareRow.service_id)
+    .where(ServiceRow.deleting.is_(False))
+)
 
 
 def _manageable(actor: Actor) -> ColumnElement[bool]:
@@ -36,10 +50,13 @@ async def shares_of(session: AsyncSession, service_id: str) -> Sequence[ShareRow
 
 async def list_shares(session: AsyncSession, actor: Actor, *, everybodys: bool) -> Sequence[Shared]:
     """The actor's own, newest first; with `everybodys` all that the actor may end."""
-    which = _manageable(actor) if everybodys else ShareRow.owner_id == actor.id
-    query = select(ShareRow, ServiceRow).join(ServiceRow, ServiceRow.id == ShareRow.service_id)
-    query = query.where(which, ServiceRow.deleting.is_(False)).order_by(ShareRow.created_at.desc(), ShareRow.id)
-    return [(row[0], row[1]) for row in await session.execute(query)]
+    query = _SHARED.where(_manageable(actor)) if everybodys else _OWN
+    return [(row[0], row[1]) for row in await session.execute(query, {} if everybodys else {"owner_id": actor.id})]
+
+
+async def identities(session: AsyncSession) -> Sequence[tuple[str, str]]:
+    """Name and address of all of them; not those of services that are being deleted."""
+    return [(row.name, row.address) for row in await session.execute(_IDENTITIES)]
 
 
 async def find_share(session: AsyncSession, share_id: str) -> Shared | None:

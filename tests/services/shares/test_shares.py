@@ -12,6 +12,8 @@ from homeport.relay.lease import Lease, TunnelIdentity
 from homeport.services.models import ServiceRow
 from homeport.services.shares import store
 from homeport.services.shares.keeper import AGAIN_SECONDS
+from homeport.storage import Database
+from homeport.testing.statements import asked
 from tests.services.shares.conftest import House
 
 
@@ -276,6 +278,26 @@ async def test_the_lease_of_a_share_is_not_listed_beside_it(house: House) -> Non
     lease = lease_of(house, "demo", None)
     lease.identity = TunnelIdentity("demo", house.agents["demo"].wanted.identity.address)
     assert [row["kind"] for row in await listed(house, all=True)] == ["share"]
+
+
+async def test_the_list_costs_one_query_and_one_more_beside_agents_elsewhere(
+    house: House, sqlite_database: Database
+) -> None:
+    await house.service()
+    await house.share(name="demo")
+    token = await house.front.admin_token()
+    await listed(house, token)
+    with asked(sqlite_database) as statements:
+        assert len(await listed(house, token)) == 1
+        assert len(await listed(house, token, all=True)) == 1
+    assert len(statements) == 2
+    lease_of(house, "nobodys", None)
+    with asked(sqlite_database) as statements:
+        assert len(await listed(house, token)) == 1
+    assert len(statements) == 1
+    with asked(sqlite_database) as statements:
+        assert len(await listed(house, token, all=True)) == 2
+    assert len(statements) == 2
 
 
 async def test_an_agent_that_gets_nowhere_is_made_anew(house: House) -> None:
