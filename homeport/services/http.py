@@ -80,7 +80,7 @@ def router(services: Services) -> APIRouter:
             customer_id=customer_id,
             search=search,
             kind=KINDS.get(one_of(kind, "type", ("unit", *KINDS)) or ""),
-            sort=one_of(sort, "sort", tuple(SORTS)) or "created_at",
+            sort=one_of(sort, "sort", SORTS) or "created_at",
             order=one_of(order, "order", ("asc", "desc")) or "desc",
         )
         number = whole_number(page, "page", 1, highest=1_000_000)

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, case, delete, func, or_, select, true, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from homeport.identity import Actor
@@ -23,15 +37,10 @@ from homeport.services.models import (
 )
 from homeport.services.problems import JobNotFound, ReleaseNotFound, ServiceNotFound, UploadNotFound
 
-SORTS: dict[str, Any] = {
-    "name": ServiceRow.name,
-    "status": ServiceRow.status,
-    "created_at": ServiceRow.created_at,
-    "updated_at": ServiceRow.updated_at,
-}
-
+SORTS = ("name", "status", "created_at", "updated_at")
 
 _TABLE = ServiceRow.__table__
+_COLUMNS = _TABLE.columns
 Listed = Any  # a row with the names of ServiceRow's columns: lists skip the object for each row
 
 
@@ -52,40 +61,79 @@ def visible(actor: Actor, column: Any) -> ColumnElement[bool]:
     return true() if actor.customer_id is None else column == actor.customer_id
 
 
-async def _listed(session: AsyncSession, actor: Actor) -> ColumnElement[bool]:
-    """What the actor may see: of endpoints those that are on, and open to everybody or to one of the actor's scopes."""
-    there = and_(visible(actor, ServiceRow.customer_id), ServiceRow.deleting.is_(False))
+class Sight(NamedTuple):
+    """Which services an actor may see: one customer's or all (None); of endpoints all, or those that are on and `open_`
+    to everybody or to one of the actor's scopes."""
+
+    customer_id: str | None
+    everything: bool
+    open_: tuple[str, ...] = ()
+
+    def where(self) -> ColumnElement[bool]:
+        there = true() if self.customer_id is None else _COLUMNS.customer_id == self.customer_id
+        there = and_(there, _COLUMNS.deleting.is_(False))
+        if self.everything:
+            return there
+        is_endpoint, on = _COLUMNS.kind == "endpoint", _COLUMNS.status == "running"
+        is_open = or_(_COLUMNS.desired == "running", _COLUMNS.id.in_(self.open_))
+        return and_(there, or_(~is_endpoint, and_(on, is_open)))
+
+
+@functools.lru_cache(64)
+def _scoped(customer_id: str | None) -> Select[Any]:
+    """Endpoints that are on and ask for scopes."""
+    query = select(_COLUMNS.id, _COLUMNS.endpoint).where(Sight(customer_id, everything=True).where())
+    return query.where(_COLUMNS.kind == "endpoint", _COLUMNS.status == "running", _COLUMNS.desired == "scoped")
+
+
+async def _sight(session: AsyncSession, actor: Actor) -> Sight:
     if actor.administers:
-        return there
-    is_endpoint, on = ServiceRow.kind == "endpoint", ServiceRow.status == "running"
-    scoped = select(ServiceRow.id, ServiceRow.endpoint).where(is_endpoint, on, ServiceRow.desired == "scoped", there)
-    rows = (await session.execute(scoped)).all()
-    open_ = [row.id for row in rows if any(actor.grants(scope) for scope in row.endpoint["scopes"])]
-    return and_(there, or_(~is_endpoint, and_(on, or_(ServiceRow.desired == "running", ServiceRow.id.in_(open_)))))
+        return Sight(actor.customer_id, everything=True)
+    rows = (await session.execute(_scoped(actor.customer_id))).all()
+    open_ = (row.id for row in rows if any(actor.grants(scope) for scope in row.endpoint["scopes"]))
+    return Sight(actor.customer_id, everything=False, open_=tuple(open_))
 
 
 def _matching(query: Select[Any], wanted: ServiceFilter) -> Select[Any]:
     if wanted.status:
-        query = query.where(ServiceRow.status == wanted.status)
+        query = query.where(_COLUMNS.status == wanted.status)
     if wanted.kind:
-        query = query.where(ServiceRow.kind == wanted.kind)
+        query = query.where(_COLUMNS.kind == wanted.kind)
     if wanted.customer_id:
-        query = query.where(ServiceRow.customer_id == wanted.customer_id)
+        query = query.where(_COLUMNS.customer_id == wanted.customer_id)
     if wanted.search:
-        query = query.where(func.lower(ServiceRow.name).contains(wanted.search.lower(), autoescape=True))
+        query = query.where(func.lower(_COLUMNS.name).contains(wanted.search.lower(), autoescape=True))
     return query
+
+
+# Statements are kept, never what they answered: to put one together takes as long as to ask it, and tabs ask the same
+# again and again.
+@functools.lru_cache(64)
+def _page(sight: Sight, wanted: ServiceFilter, page: int, per_page: int) -> tuple[Select[Any], Select[Any]]:
+    """What asks for one page, each row with how many match; and what asks for that number alone."""
+    count = _matching(select(func.count()).select_from(_TABLE).where(sight.where()), wanted)
+    query = _matching(select(_TABLE, count.scalar_subquery().label("total")).where(sight.where()), wanted)
+    column = _COLUMNS[wanted.sort]
+    query = query.order_by(column.asc() if wanted.order == "asc" else column.desc(), _COLUMNS.id)
+    return query.limit(per_page).offset((page - 1) * per_page), count
+
+
+@functools.lru_cache(64)
+def _directory(sight: Sight) -> Select[Any]:
+    return select(_TABLE).where(sight.where()).order_by(_COLUMNS.created_at.desc(), _COLUMNS.id)
+
+
+@functools.lru_cache(64)
+def _one(sight: Sight) -> Select[Any]:
+    ref: BindParameter[str] = bindparam("ref")
+    return select(ServiceRow).where(sight.where(), or_(ServiceRow.id == ref, ServiceRow.name == ref))
 
 
 async def list_services(
     session: AsyncSession, actor: Actor, wanted: ServiceFilter, page: int, per_page: int
 ) -> tuple[Sequence[Listed], int]:
     """One page, and how many match in all: one query, but for a page beyond the last and for endpoints with scopes."""
-    column = SORTS[wanted.sort]
-    ordered = column.asc() if wanted.order == "asc" else column.desc()
-    listed = await _listed(session, actor)
-    count = _matching(select(func.count()).select_from(ServiceRow).where(listed), wanted)
-    query = _matching(select(_TABLE, count.scalar_subquery().label("total")).where(listed), wanted)
-    query = query.order_by(ordered, ServiceRow.id).limit(per_page).offset((page - 1) * per_page)
+    query, count = _page(await _sight(session, actor), wanted, page, per_page)
     rows = (await session.execute(query)).all()
     if rows:
         return rows, rows[0].total
@@ -94,15 +142,13 @@ async def list_services(
 
 async def all_services(session: AsyncSession, actor: Actor) -> Sequence[Listed]:
     """The complete directory, newest first."""
-    query = select(_TABLE).where(await _listed(session, actor)).order_by(ServiceRow.created_at.desc(), ServiceRow.id)
-    return (await session.execute(query)).all()
+    rows: Sequence[Listed] = (await session.execute(_directory(await _sight(session, actor)))).all()
+    return rows
 
 
 async def get_service(session: AsyncSession, actor: Actor, ref: str) -> ServiceRow:
     """By id or name. Raises ServiceNotFound, also for what the actor may not see."""
-    row = await session.scalar(
-        select(ServiceRow).where(await _listed(session, actor), or_(ServiceRow.id == ref, ServiceRow.name == ref))
-    )
+    row: ServiceRow | None = await session.scalar(_one(await _sight(session, actor)), {"ref": ref})
     if row is None:
         raise ServiceNotFound(f"There is no service called {ref[:80]!r}.")
     return row
