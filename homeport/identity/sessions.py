@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 import hmac
 import secrets
@@ -221,7 +222,7 @@ class Sessions:
         if len(token) > _LONGEST_TOKEN:
             return None
         try:
-            key = self._keys.get(jwt.get_unverified_header(token).get("kid", ""))
+            key = self._keys.get(_key_id(token.partition(".")[0]))
             if key is None:
                 return None
             claims = jwt.decode(
@@ -237,6 +238,13 @@ class Sessions:
         if not isinstance(claims["exp"], int) or claims["exp"] <= self._clock.now().timestamp():
             return None
         return claims
+
+
+@functools.lru_cache(64)
+def _key_id(header: str) -> str:
+    """Which key signed, as the first part of a token says: it is the same in all tokens of one key, and read once.
+    Raises jwt.InvalidTokenError."""
+    return str(jwt.get_unverified_header(f"{header}..").get("kid", ""))
 
 
 def actor_of(session: Session, user: User) -> Actor:
