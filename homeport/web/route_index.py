@@ -10,16 +10,14 @@ from starlette.types import Receive, Scope, Send
 
 
 class RouteIndex:
-    """Stands for `router`, whose routes are complete: asks for each request only some of them, in their order.
+    """Stands for `router`: asks for each request only some of its routes, in their order.
 
     A route is asked for the paths that have its first two segments, or for every path if these are not fixed.
     """
 
     def __init__(self, router: APIRouter) -> None:
         self._router = router
-        beginnings = {beginning for route in router.routes if (beginning := _beginning_of(route)) is not None}
-        self._parts = {beginning: self._part({beginning, None}) for beginning in beginnings}
-        self._rest = self._part({None})
+        self._known = -1  # routes when the parts were made
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["router"] = self._router
@@ -30,7 +28,16 @@ class RouteIndex:
         return self._part_for(path).routes
 
     def _part_for(self, path: str) -> APIRouter:
+        if len(self._router.routes) != self._known:
+            self._make_parts()
         return self._parts.get(_beginning(path), self._rest)
+
+    def _make_parts(self) -> None:
+        routes = self._router.routes
+        beginnings = {beginning for route in routes if (beginning := _beginning_of(route)) is not None}
+        self._parts = {beginning: self._part({beginning, None}) for beginning in beginnings}
+        self._rest = self._part({None})
+        self._known = len(routes)
 
     def _part(self, beginnings: set[str | None]) -> APIRouter:
         routes = [route for route in self._router.routes if _beginning_of(route) in beginnings]

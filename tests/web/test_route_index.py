@@ -92,3 +92,16 @@ async def test_the_first_route_wins_wherever_its_path_is_fixed() -> None:
         assert (await client.post("/api/second")).json() == "another"
         assert (await client.post("/api/first")).status_code == 405
         assert (await client.get("/nothing")).status_code == 404
+
+
+async def test_a_route_that_comes_later_is_asked_too() -> None:
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    app.router.middleware_stack = RouteIndex(app.router)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
+        assert (await client.get("/api/late")).status_code == 404
+
+        @app.get("/api/late")
+        async def late() -> str:
+            return "late"
+
+        assert (await client.get("/api/late")).json() == "late"
