@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
+import psutil
+
 T = TypeVar("T")
 
 
@@ -35,23 +37,31 @@ class Stopwatch:
 
 
 class SharedStopwatch:
-    """How long something takes that several processes do, a browser and a portal, without the time for which anything
-    on this machine was ready to run and had no core."""
+    """How long something takes that this process and its children do, say a portal and a browser, without the time for
+    which one thread of theirs, the one that waited longest, was ready and had no core: not the sum of all threads, as
+    they wait at the same time and would excuse more than has passed."""
 
     def __init__(self) -> None:
-        self._began = self._now()
+        self._began = time.monotonic()
+        self._stood_in_line = self._look()
 
     def seconds(self) -> float:
-        return self._now() - self._began
+        grown = [waited - self._stood_in_line.get(thread, 0) for thread, waited in self._look().items()]
+        return time.monotonic() - self._began - max(grown) / 1_000_000_000
 
     @staticmethod
-    def _now() -> float:
-        """By what the kernel says of pressure; one that does not say it is taken for quiet."""
-        try:
-            some = Path("/proc/pressure/cpu").read_text().splitlines()[0]
-        except OSError:
-            return time.monotonic()
-        return time.monotonic() - int(some.rpartition("total=")[2]) / 1_000_000
+    def _look() -> dict[tuple[int, str], int]:
+        """The nanoseconds that each thread has stood in line so far."""
+        me = psutil.Process()
+        found: dict[tuple[int, str], int] = {}
+        for process in (me, *me.children(recursive=True)):
+            for thread in Path(f"/proc/{process.pid}/task").glob("*"):
+                try:
+                    _ran, stood_in_line, _turns = (thread / "schedstat").read_text().split()
+                except (FileNotFoundError, ProcessLookupError):
+                    continue  # it has ended, and excuses nothing
+                found[process.pid, thread.name] = int(stood_in_line)
+        return found
 
 
 async def within(seconds: float, coming: Awaitable[T]) -> T:

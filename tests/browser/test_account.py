@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -271,12 +272,14 @@ def test_a_session_that_is_ended_closes_in_its_own_browser_within_a_second(
     other.on("websocket", lambda socket: socket.on("framereceived", lambda _: followed.append(socket.url)))
     other.get_by_role("button", name="Continue").click()
     expect(other.get_by_role("button", name="Your account")).to_be_visible()
+    deadline = time.monotonic() + 15
     while not any("/api/live" in url for url in followed):
+        assert time.monotonic() < deadline, "the page does not follow what happens"
         other.wait_for_timeout(20)
     ann.reload()
     ann.get_by_role("button", name="Sign out Firefox on Linux").click()
     watch = SharedStopwatch()
-    other.get_by_role("heading", name="Sign in to Homeport").wait_for()  # which looks at each frame
+    other.get_by_role("heading", name="Sign in to Homeport").wait_for(timeout=10_000)  # it looks at each frame
     assert watch.seconds() < 1
     expect(other.get_by_text("Your session has ended.")).to_be_visible()
     expect(ann.get_by_role("button", name="Sign out Firefox on Linux")).to_be_hidden()
