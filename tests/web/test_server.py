@@ -17,7 +17,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from homeport.identity.sockets import WRITE_TEXT
-from homeport.testing.waiting import eventually
+from homeport.testing.waiting import eventually, within
 from homeport.web.server import MAX_WS_MESSAGE_BYTES, PortalServer
 
 
@@ -190,7 +190,7 @@ async def test_closing_lets_requests_finish_and_tells_websockets_to_come_back() 
             await websocket.recv()
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1012
-        await eventually(lambda: portal.connections == 0)
+        await within(0.05, eventually(lambda: portal.connections == 0))
         idle.close()
 
 
