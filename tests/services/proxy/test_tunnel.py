@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed
 from homeport.services.exposure import Target
 from homeport.services.proxy import Limits
 from homeport.testing.front import Stage, staged
-from homeport.testing.waiting import eventually
+from homeport.testing.waiting import eventually, within
 
 UPGRADE = b"GET / HTTP/1.1\r\nHost: app.localhost\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"
 SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"
@@ -42,7 +42,7 @@ async def test_a_websocket_echoes_small_and_large_messages_and_closes_cleanly(st
                 assert await websocket.recv() == message
             assert stage.routes.in_flight("rel_1") == 1
         assert websocket.close_code == 1000
-        await eventually(lambda: stage.routes.in_flight("rel_1") == 0)
+        await within(0.1, eventually(lambda: stage.routes.in_flight("rel_1") == 0))
 
 
 async def test_a_refused_upgrade_is_an_ordinary_answer(stage: Stage) -> None:
