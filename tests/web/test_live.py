@@ -261,7 +261,7 @@ async def test_signing_out_and_revoking_a_key_close_their_sockets_within_a_secon
             assert await within(1, close_code(by_session)) == 4401
             house.bus.publish(change(1))
             assert (await message(untouched))["type"] == "change"
-    await let_go(house)
+    await within(1, let_go(house))
 
 
 async def test_a_socket_whose_session_another_process_ended_is_closed(house: Door, address: str) -> None:
