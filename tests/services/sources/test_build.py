@@ -236,7 +236,9 @@ async def test_a_build_runs_as_the_user_given() -> None:
         Path(folder).chmod(0o755)
         root = Path(folder) / "release"
         root.mkdir()
+        (root / "x").write_text("")
         cache = Path(folder) / "cache"
         await build(plan_for("id -u > who"), root, env={}, on_line=Log(), timeout=20, cache=cache, uid=65534)
         assert (root / "who").read_text() == "65534\n"
         assert (root / "who").stat().st_uid == 65534
+        assert (root / "x").stat().st_uid == 65534  # what was there before belongs to that user too
