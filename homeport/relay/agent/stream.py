@@ -355,6 +355,10 @@ class Stream:
             if not self._outer.ended:
                 self._loop.add_reader(self._sock, self._relay_readable)
         self._loop.remove_writer(self._service)
+        if not self._service_ended and not self._to_relay:
+            # uvloop stops watching a socket with an error, for whoever reads as well as for who writes.
+            self._loop.remove_reader(self._service)
+            self._loop.add_reader(self._service, self._service_readable)
         if self._service_ended and self._visitor_ended:
             self._end_if_flushed()
         else:

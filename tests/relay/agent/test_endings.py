@@ -12,7 +12,7 @@ import pytest
 
 from homeport.relay.agent import CallableTarget, TcpTarget, Visitor, Wish
 from homeport.testing.fake_relay import FakeRelay
-from homeport.testing.waiting import eventually
+from homeport.testing.waiting import eventually, within
 
 from .conftest import Serve, Start, echo, until
 
@@ -133,6 +133,51 @@ async def test_an_answer_arrives_that_was_not_read_yet_when_the_target_was_found
 
     assert await session.receive() == b"too large"
     assert await session.receive() == b""
+    await eventually(lambda: agent.status().open == 0)
+    listener.close()
+
+
+async def test_the_end_of_a_target_that_refuses_a_large_upload_is_told_at_once(relay: FakeRelay, start: Start) -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+    answer = threading.Event()
+
+    def refuses() -> None:
+        sock, _ = listener.accept()
+        sock.recv(1000)
+        answer.wait(10)
+        sock.sendall(b"too large")
+        sock.close()  # a reset, for all that it did not read
+
+    thread = threading.Thread(target=refuses)
+    thread.start()
+    agent = await start(TcpTarget("127.0.0.1", listener.getsockname()[1]), relay, wish=Wish(tcp=True))
+    session = await relay.session()
+    await session.claim(0x01, b"begin")
+    engine, sock = session.connection.engine, session.connection.sock
+    sock.setblocking(False)
+    waiting = b""
+    still = 0
+    while still < 20:  # until the agent takes no more: what it has waits for the target
+        if not waiting:
+            engine.write(bytes(16 * 1024))
+            waiting = engine.output()
+        try:
+            waiting = waiting[sock.send(waiting) :]
+            still = 0
+        except BlockingIOError:
+            still += 1
+            await asyncio.sleep(0.01)
+    answer.set()
+    thread.join()
+
+    async def told() -> bytes:
+        said = b""
+        while data := await session.receive():
+            said += data
+        return said
+
+    assert await within(1, told()) == b"too large"
     await eventually(lambda: agent.status().open == 0)
     listener.close()
 
