@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
-from homeport.relay.tunnels.sessions import LIMITS
 from homeport.testing.waiting import eventually
 from homeport.testing.wires import Wires
 
@@ -114,6 +112,7 @@ async def test_a_stalled_handshake_cannot_block_a_tunnel(wires: Wires) -> None: 
 
 
 async def test_a_handshake_that_went_through_is_never_cut(wires: Wires) -> None:
+    wires.limited(stalled=0.1, handshake=2.0)
     agent = await wires.agent()
     visitor = await wires.visitor()
     await agent.read(6)
@@ -121,9 +120,8 @@ async def test_a_handshake_that_went_through_is_never_cut(wires: Wires) -> None:
     await visitor.read(12)
     visitor.writer.write(b"finished")
     await agent.read(8)
-    wires.sessions._limits = replace(LIMITS, stalled=0.1, handshake=0.2)  # it had all the time it needed
     await wires.visitor(address="198.51.100.7")
-    await asyncio.sleep(0.4)
+    await asyncio.sleep(2.2)  # beyond both limits
     agent.writer.write(b"still here")
     assert await visitor.read(10) == b"still here"
 
