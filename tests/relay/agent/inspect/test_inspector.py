@@ -12,7 +12,7 @@ import pytest
 from homeport.relay.agent.inspect import Inspector
 from homeport.relay.agent.observer import Visitor
 from homeport.relay.agent.targets import TcpTarget
-from homeport.testing.waiting import eventually
+from homeport.testing.waiting import eventually, within
 
 REQUEST = (
     b"POST /orders?token=abc HTTP/1.1\r\nHost: demo.test\r\nAuthorization: Bearer s3cret\r\n"
@@ -169,7 +169,7 @@ async def test_the_number_of_open_pages_is_bounded(inspector: Inspector, client:
     assert refused.status_code == 503
     for stream in opened:
         await stream.__aexit__(None, None, None)
-    await eventually(lambda: not inspector.log._listeners)
+    await within(0.2, eventually(lambda: not inspector.log._listeners))
     async with client.stream("GET", "live") as answer:
         assert answer.status_code == 200
 
