@@ -200,19 +200,38 @@ def test_a_relay_that_nobody_trusts_is_not_spoken_to(portal: PortalProcess, page
     assert "--ca FILE" in done.stderr
 
 
-def test_it_ends_with_whoever_read_what_it_says(portal: PortalProcess, page: int) -> None:
-    words = [*EXPOSE, str(page), "--name", "brief", "--json"]
+@contextmanager
+def unread(portal: PortalProcess, page: int, name: str) -> Iterator[subprocess.Popen[str]]:
+    """Whose reader is gone since it was online."""
+    words = [*EXPOSE, str(page), "--name", name, "--json"]
     pipe = subprocess.PIPE
     with subprocess.Popen(words, env=portal.environment, stdout=pipe, stderr=pipe, text=True) as verb:
-        assert verb.stdout is not None
-        assert verb.stderr is not None
-        while '"online"' not in verb.stdout.readline():
-            assert verb.poll() is None
-        verb.stdout.close()
+        try:
+            assert verb.stdout is not None
+            while '"online"' not in verb.stdout.readline():
+                assert verb.poll() is None
+            verb.stdout.close()
+            yield verb
+        finally:
+            verb.kill()
 
+
+def test_it_ends_with_whoever_read_what_it_says(portal: PortalProcess, page: int) -> None:
+    with unread(portal, page, "brief") as verb:
         assert portal.fetch("brief", "/").status_code == 200  # it has something to say again
 
         assert verb.wait(60) == 0
+        assert verb.stderr is not None
+        assert verb.stderr.read() == ""
+
+
+def test_it_ends_with_whoever_read_its_states(portal: PortalProcess, page: int) -> None:
+    with unread(portal, page, "quiet") as verb:
+        banned = portal.homeport("relay", "ban", "quiet")  # nobody visits it: only its state is new
+        assert banned.returncode == 0, banned.stderr
+
+        assert verb.wait(60) == 0
+        assert verb.stderr is not None
         assert verb.stderr.read() == ""
 
 
