@@ -78,18 +78,20 @@ async def test_a_session_on_which_the_relay_is_silent_is_given_up(
 async def test_keepalives_keep_a_session(
     relay: FakeRelay, serve: Serve, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sessions, "SILENCE_SECONDS", 3.0)
     agent = await start(await serve(echo), relay)
     waiting = [await relay.session(), await relay.session()]
     await eventually(lambda: agent.status().ready == 2)
-    monkeypatch.setattr(sessions, "SILENCE_SECONDS", 3.0)  # from the next keepalive on
 
-    for _ in range(9):
+    for _ in range(10):
         for session in waiting:
             await session.keep_alive()
         await asyncio.sleep(0.5)
 
     assert agent.status().ready == 2
     assert relay.asked("/sdk/connect") == 2
+
+    await eventually(lambda: relay.asked("/sdk/connect") > 2)  # nothing but the keepalives had kept them
 
 
 async def test_the_lease_is_renewed_before_it_ends(serve: Serve, start: Start) -> None:
