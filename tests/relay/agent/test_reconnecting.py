@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -216,13 +216,19 @@ async def test_the_name_is_given_back_at_the_end(relay: FakeRelay, serve: Serve,
 
 
 class AnHour(SystemClock):
-    """Of which the hour to wait for goes by when the test says so."""
+    """It stands until the hour that was slept for goes by, when the test says so; `ends` is when that is."""
 
     def __init__(self) -> None:
         self.over = asyncio.Event()
+        self.ends: datetime | None = None
+        self._began = super().now()
+
+    def now(self) -> datetime:
+        return self._began + timedelta(hours=1 if self.over.is_set() else 0)
 
     async def sleep(self, seconds: float) -> None:
         if 3500 < seconds <= 3600:
+            self.ends = self.now() + timedelta(seconds=seconds)
             await self.over.wait()
         else:
             await super().sleep(seconds)
@@ -230,9 +236,11 @@ class AnHour(SystemClock):
 
 async def test_it_ends_by_itself_when_its_time_is_over(relay: FakeRelay, serve: Serve, start: Start) -> None:
     clock = AnHour()
-    agent = await start(await serve(echo), relay, expires_at=clock.now() + timedelta(hours=1), clock=clock)
+    expires_at = clock.now() + timedelta(hours=1)
+    agent = await start(await serve(echo), relay, expires_at=expires_at, clock=clock)
     await until(agent, "online")
     assert relay.leases
+    assert clock.ends == expires_at
 
     clock.over.set()
 
