@@ -97,8 +97,12 @@ class Deployments:
             await self._durable.start(WORKFLOW, job_id)
 
     async def begin(self, job_id: str) -> None:
-        """Called once the job's rows are committed. A crash before it is mended by `resume`."""
-        await self._durable.start(WORKFLOW, job_id)
+        """Called once the job's rows are committed. A crash before it is mended by `resume`, and so is an engine that
+        cannot start now: the disk may be full, or the database have no connection left."""
+        try:
+            await self._durable.start(WORKFLOW, job_id)
+        except Exception:
+            log.exception("a job was not begun; it is tried again", job=job_id)
 
     # Cancel
 

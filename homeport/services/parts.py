@@ -222,8 +222,10 @@ class Services:
             await self._clock.sleep(HOUSEKEEPING_SECONDS)
 
     async def _tidy(self) -> None:
-        """What nobody needs any more: uploads, answers to repeated requests, journals of ended work."""
+        """Jobs that could not begin, and what nobody needs any more: uploads, answers to repeated requests, journals of
+        ended work."""
         now = self._clock.now()
+        await self.deployments.resume()
         await self.uploads.clean()
         async with self._database.write() as session:
             await store.forget_idempotency(session, now - KEYS_KEPT)

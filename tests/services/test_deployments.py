@@ -28,8 +28,26 @@ class Untouched:
         return called
 
 
-@pytest.mark.parametrize("status", ["success", "failed", "cancelled"])
-async def test_a_job_that_has_ended_is_not_ended_again(database: Database, tmp_path: Path, status: str) -> None:
+class Engine:
+    """Starts workflows, except while it `fails`."""
+
+    def __init__(self) -> None:
+        self.fails = True
+        self.started: list[str] = []
+
+    async def start(self, _name: str, id_: str) -> None:
+        if self.fails:
+            raise OSError("no space left on device")
+        self.started.append(id_)
+
+
+def deployments_on(database: Database, folder: Path, durable: object) -> Deployments:
+    part = cast(Any, Untouched())
+    settings = Settings(data_dir=folder)
+    return Deployments(database, cast(Any, durable), settings, ManualClock(), part, part, part, part, part, part)
+
+
+async def add_job(database: Database, status: str) -> None:
     async with database.write() as session:
         service = ServiceRow(
             id="svc_1",
@@ -75,12 +93,26 @@ async def test_a_job_that_has_ended_is_not_ended_again(database: Database, tmp_p
                 finished_at=NOW,
             )
         )
-    part = cast(Any, Untouched())
-    settings = Settings(data_dir=tmp_path)
-    deployments = Deployments(database, part, settings, ManualClock(), part, part, part, part, part, part)
+
+
+@pytest.mark.parametrize("status", ["success", "failed", "cancelled"])
+async def test_a_job_that_has_ended_is_not_ended_again(database: Database, tmp_path: Path, status: str) -> None:
+    await add_job(database, status)
+    deployments = deployments_on(database, tmp_path, Untouched())
     workflow = deployments.workflow()
     await workflow.failed("job_1", "gate", JobFinished("It never answered."))
     await workflow.succeeded("job_1")
     async with database.read() as session:
         job = await session.get_one(JobRow, "job_1")
     assert (job.status, job.steps, job.finished_at) == (status, {}, NOW)
+
+
+async def test_a_job_that_could_not_begin_is_begun_later(database: Database, tmp_path: Path) -> None:
+    await add_job(database, "queued")
+    engine = Engine()
+    deployments = deployments_on(database, tmp_path, engine)
+    await deployments.begin("job_1")
+    assert engine.started == []
+    engine.fails = False
+    await deployments.resume()
+    assert engine.started == ["job_1"]

@@ -33,8 +33,10 @@ export function useSettling(
     change(next);
   }, pause);
   useEffect(() => {
-    if (!told.current.echoes(value)) setText(value);
-  }, [value]);
+    if (told.current.echoes(value)) return;
+    settle.cancel();
+    setText(value);
+  }, [value, settle]);
   const type = (next: string) => {
     setText(next);
     settle(next);
