@@ -117,6 +117,7 @@ def test_the_document_is_changed_in_the_settings_and_counts_from_the_next_deploy
     apply.click()
     expect(page).to_have_url(re.compile("/jobs/"))
     expect(page.get_by_role("heading", name="Redeployed shop")).to_be_visible(timeout=DEPLOY_MS)
+    expect(page.get_by_role("link", name="Open", exact=False).first).to_be_visible()
     with portal.api() as api:
         assert "stop_grace_period: 2s" in api.get("/api/services/shop").json()["compose"]
     assert portal.fetch("shop", "/cgi-bin/visit").text.strip() == "one 3"
