@@ -216,10 +216,20 @@ def unread(portal: PortalProcess, page: int, name: str) -> Iterator[subprocess.P
             verb.kill()
 
 
-def test_it_ends_with_whoever_read_what_it_says(portal: PortalProcess, page: int) -> None:
-    with unread(portal, page, "brief") as verb:
-        assert portal.fetch("brief", "/").status_code == 200  # it has something to say again
+@contextmanager
+def visiting(portal: PortalProcess, hostname: str) -> Iterator[None]:
+    """A visitor who begins to speak TLS; that its tunnel ends before it is answered is no fault."""
+    hello = ssl.MemoryBIO()
+    tls = portal.tls.wrap_bio(ssl.MemoryBIO(), hello, server_hostname=hostname)
+    with pytest.raises(ssl.SSLWantReadError):
+        tls.do_handshake()
+    with socket.create_connection(("127.0.0.1", portal.port), timeout=20) as sock:
+        sock.sendall(hello.read())
+        yield
 
+
+def test_it_ends_with_whoever_read_what_it_says(portal: PortalProcess, page: int) -> None:
+    with unread(portal, page, "brief") as verb, visiting(portal, "brief.localhost"):  # it has something to say again
         assert verb.wait(60) == 0
         assert verb.stderr is not None
         assert verb.stderr.read() == ""
