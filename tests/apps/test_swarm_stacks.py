@@ -69,7 +69,7 @@ def test_the_stack_survives_the_loss_of_a_node(portal: PortalProcess, swarm: Swa
     while time.monotonic() < deadline and answer != "one 3":
         try:
             answer = portal.fetch("shop", "/cgi-bin/visit").text.strip()
-        except (OSError, httpx.TransportError):
+        except httpx.ReadTimeout:  # silence alone: the portal takes every connection and cuts none
             answer = ""
         time.sleep(0.5)
     assert answer.startswith("one "), answer
