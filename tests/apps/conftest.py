@@ -114,7 +114,9 @@ def deploy(
         body = {"name": name, "customer_id": customer, "deploy_method": "git", "git_url": repository.url}
         created = client.post("/api/services", json={**body, "git_branch": "main", **fields})
         assert created.status_code == 201, created.text
-        return portal.wait(created.json()["deploy_job_id"])
+        job = portal.wait(created.json()["deploy_job_id"])
+        print(job)  # for who reads a failure
+        return job
 
     yield create
     client.delete(f"/api/services/{name}")
