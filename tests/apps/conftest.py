@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from uuid import uuid4
@@ -115,7 +116,8 @@ def deploy(
         created = client.post("/api/services", json={**body, "git_branch": "main", **fields})
         assert created.status_code == 201, created.text
         job = portal.wait(created.json()["deploy_job_id"])
-        print(job)  # for who reads a failure
+        if job["status"] != "success":
+            logging.getLogger(__name__).warning("the deploy ended: %s", job)  # for who reads what failed after it
         return job
 
     yield create
