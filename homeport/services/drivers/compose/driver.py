@@ -6,6 +6,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
+from typing import TypeGuard
 
 from homeport.kit.clock import Clock
 from homeport.services.docker import Engine, Images, labels
@@ -163,10 +164,11 @@ class ComposeDriver:
         stack = spec.stack
         assert stack is not None
         here = await self._routed(spec.id)
-        up = here is not None and here["State"]["Running"] and not here["State"]["Restarting"]
-        if here is not None and up and self._sight.state_of(spec.id) is not InstanceState.BACKOFF:
+        if _is_up(here) and self._sight.state_of(spec.id) is not InstanceState.BACKOFF:
             await self._take_up(spec, here)
-            return self._sight.remember(here, wanted=True)
+            here = await self._routed(spec.id)  # what became of it meanwhile nobody was told
+            if _is_up(here):
+                return self._sight.remember(here, wanted=True)
         await self._objects.image(stack.web.image or "")
         network_id = await self._objects.network(spec.service_id)
         try:
@@ -243,6 +245,10 @@ class ComposeDriver:
     async def _end_logs(self, service_id: str) -> None:
         for key in [key for key in self._collectors if key[0] == service_id]:
             await self._collectors.pop(key).close()
+
+
+def _is_up(routed: Inspected | None) -> TypeGuard[Inspected]:
+    return routed is not None and routed["State"]["Running"] and not routed["State"]["Restarting"]
 
 
 def _masked(text: str, secrets: Iterable[str]) -> str:

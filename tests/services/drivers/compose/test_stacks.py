@@ -219,6 +219,30 @@ async def test_an_app_over_its_memory_is_said_to_be(stacks: ComposeWorld) -> Non
     assert (fallen.exit_code, fallen.reason) == (-9, "killed: over its memory limit of 16 MB")
 
 
+async def test_what_falls_and_rises_while_it_is_taken_up_is_told_as_it_is_then(stacks: ComposeWorld) -> None:
+    driver = await stacks.driver()
+    steady = one("web", STEADY)
+    first = await driver.start(stacks.stack_spec("rel_1", steady))
+    job = one("job", "trap 'exit 0' TERM; echo waits; while :; do sleep 0.05; done", restart="no")
+    late = one("late", STEADY, depends_on={"job": "service_completed_successfully"})
+    again = asyncio.create_task(driver.start(stacks.stack_spec("rel_1", job, late, steady)))
+    name = f"hp-{stacks.service}-job"
+    await eventually(lambda: "waits" in stacks.log("job"))
+    stacks.crash(first)
+
+    def risen() -> bool:
+        state = stacks.container("hp-rel_1")["State"]
+        return state["Running"] and not state["Restarting"] and state["Pid"] != first.pid
+
+    await eventually(risen)
+    assert not again.done()
+    await asyncio.to_thread(stacks.docker.post, f"/containers/{name}/kill", signal="TERM")
+    told = await again
+    assert (told.state, told.restarts) == (InstanceState.RUNNING, 1)
+    assert told.pid != first.pid
+    assert (await driver.observe())["rel_1"] == told
+
+
 async def test_what_a_person_stopped_behind_our_back_is_lost_and_told(stacks: ComposeWorld) -> None:
     driver = await stacks.driver()
     await driver.start(stacks.stack_spec("rel_1", web()))
