@@ -60,6 +60,7 @@ class Deployments:
         self._builds = asyncio.Semaphore(settings.build_parallel)
         self._under_way: dict[str, asyncio.Task[str | None]] = {}
         self._cancelled: set[str] = set()
+        self._unbegun: set[str] = set()
         self._ended: dict[str, asyncio.Event] = {}
 
     def workflow(self) -> Workflow:
@@ -97,12 +98,19 @@ class Deployments:
             await self._durable.start(WORKFLOW, job_id)
 
     async def begin(self, job_id: str) -> None:
-        """Called once the job's rows are committed. A crash before it is mended by `resume`, and so is an engine that
-        cannot start now: the disk may be full, or the database have no connection left."""
+        """Called once the job's rows are committed. A crash before it is mended by `resume`, and by `begin_again` an
+        engine that cannot start now: the disk may be full, or the database have no connection left."""
         try:
             await self._durable.start(WORKFLOW, job_id)
         except Exception:
             log.exception("a job was not begun; it is tried again", job=job_id)
+            self._unbegun.add(job_id)
+
+    async def begin_again(self) -> None:
+        """Begin what could not begin. Raises what the engine raises."""
+        for job_id in list(self._unbegun):
+            await self._durable.start(WORKFLOW, job_id)
+            self._unbegun.discard(job_id)
 
     # Cancel
 

@@ -222,11 +222,11 @@ class Services:
             await self._clock.sleep(HOUSEKEEPING_SECONDS)
 
     async def _tidy(self) -> None:
-        """Jobs that could not begin, and what nobody needs any more: uploads, answers to repeated requests, journals of
-        ended work."""
+        """What nobody needs any more: uploads, answers to repeated requests, journals of ended work. Then the jobs that
+        could not begin, perhaps for want of room."""
         now = self._clock.now()
-        await self.deployments.resume()
         await self.uploads.clean()
         async with self._database.write() as session:
             await store.forget_idempotency(session, now - KEYS_KEPT)
         await self._durable.forget_finished(now - JOURNALS_KEPT)
+        await self.deployments.begin_again()

@@ -113,6 +113,9 @@ async def test_a_job_that_could_not_begin_is_begun_later(database: Database, tmp
     deployments = deployments_on(database, tmp_path, engine)
     await deployments.begin("job_1")
     assert engine.started == []
+    with pytest.raises(OSError, match="no space left"):
+        await deployments.begin_again()
     engine.fails = False
-    await deployments.resume()
+    await deployments.begin_again()
+    await deployments.begin_again()  # what has begun is left alone
     assert engine.started == ["job_1"]
